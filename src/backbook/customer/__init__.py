@@ -1,0 +1,1 @@
+"""Who each customer is and what is known of them on a given day."""

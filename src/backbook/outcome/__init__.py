@@ -1,0 +1,1 @@
+"""What came of it: figures of the book and the report."""

@@ -1,0 +1,1 @@
+"""Numbers that predict: trained on the book itself, versioned, explained."""

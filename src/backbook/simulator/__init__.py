@@ -1,0 +1,1 @@
+"""A made-up issuer with a seed and with its truth known."""

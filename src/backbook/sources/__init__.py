@@ -1,0 +1,1 @@
+"""What the bank's systems deliver, and how it becomes the tables of the contract."""

@@ -1,0 +1,1 @@
+"""Conditions to actions: what is decided for each one, and why."""
