@@ -1,0 +1,140 @@
+"""The engine that turns expressions over whole tables into rows: DuckDB behind Ibis.
+
+No other file names it. A stage receives an `Engine`, asks it for tables (Parquet files, delimited text,
+Arrow) and hands back Ibis expressions to be computed or written. What is written is ordered by key and
+has the same bytes whenever it has the same rows.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+
+DIALECT = "duckdb"
+
+# Row groups of one fixed size keep the bytes of a file independent of the number of threads.
+ROWS_PER_GROUP = 122_880
+
+
+class Engine:
+    """One DuckDB in memory with a scratch folder for what does not fit."""
+
+    def __init__(self, *, threads: int | None = None, memory: str | None = None, scratch: Path | None = None) -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self._scratch = scratch or Path(tempfile.gettempdir()) / f"backbook-{os.getpid()}"
+        self.backend = ibis.duckdb.connect()
+        self.command(f"SET threads = {int(self.threads)}")
+        self.command(f"SET temp_directory = {_text(str(self._scratch))}")
+        self.command("SET preserve_insertion_order = true")
+        # Wall time everywhere: a timestamp means what the bank's clock showed.
+        self.command("SET TimeZone = 'UTC'")
+        if memory:
+            self.command(f"SET memory_limit = {_text(memory)}")
+        self._names = 0
+        self._made: list[tuple[str, str]] = []
+
+    def parquet(self, files: Sequence[Path | str]) -> Any:
+        """A table over Parquet files, their columns united by name."""
+        listed = ", ".join(_text(str(file)) for file in files)
+        return self._view(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+
+    def table(self, arrow: pa.Table) -> Any:
+        """An Arrow table made readable."""
+        return self.backend.create_table(self._new("arrow", "TABLE"), arrow, temp=True)
+
+    def text(
+        self,
+        files: Sequence[Path | str],
+        columns: Sequence[str],
+        *,
+        separator: str = ",",
+        quote: str = '"',
+        header: bool = True,
+        null_texts: Sequence[str] = ("",),
+    ) -> Any:
+        """UTF-8 delimited text; every column arrives as text, in the order of the file."""
+        listed = ", ".join(_text(str(file)) for file in files)
+        named = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
+        nulls = ", ".join(_text(text) for text in null_texts)
+        return self._view(
+            f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = {str(header).lower()}, "
+            f"columns = {{{named}}}, delim = {_text(separator)}, quote = {_text(quote)}, escape = {_text(quote)}, "
+            f"nullstr = [{nulls}], new_line = '\\n', strict_mode = true)"
+        )
+
+    def sql(self, text: str, tables: Mapping[str, Any]) -> Any:
+        """The rows of one SELECT over the named tables, and over nothing else."""
+        for name, table in tables.items():
+            query = self.backend.compile(table)
+            self.command(f"CREATE OR REPLACE TEMP VIEW {_name(name)} AS {query}")
+            self._made.append((name, "VIEW"))
+        return self._view(text)
+
+    def cached(self, table: Any) -> Any:
+        """The table computed once and kept until the engine goes."""
+        return self.backend.create_table(self._new("cached", "TABLE"), table, temp=True)
+
+    def arrow(self, table: Any) -> pa.Table:
+        return self.backend.to_pyarrow(table)
+
+    def rows(self, table: Any) -> list[dict[str, Any]]:
+        """The rows as plain dictionaries; for small tables."""
+        found: list[dict[str, Any]] = self.arrow(table).to_pylist()
+        return found
+
+    def count(self, table: Any) -> int:
+        return int(self.backend.execute(table.count()))
+
+    def write(self, table: Any, path: Path, *, order_by: Sequence[str] = ()) -> int:
+        """Write one Parquet file ordered by `order_by`; returns its rows."""
+        text = self.backend.compile(table.order_by(list(order_by)) if order_by else table)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = self.command(
+            f"COPY ({text}) TO {_text(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
+        ).fetchone()
+        return int(written[0])
+
+    def command(self, text: str) -> Any:
+        """Run one statement of the engine's own dialect; for this file and for `sources`."""
+        return self.backend.raw_sql(text)
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Forget on leaving what was cached, viewed or taken in within."""
+        before = len(self._made)
+        try:
+            yield
+        finally:
+            for name, kind in reversed(self._made[before:]):
+                self.command(f"DROP {kind} IF EXISTS {_name(name)}")
+            del self._made[before:]
+
+    def _view(self, text: str) -> Any:
+        name = self._new("view", "VIEW")
+        self.command(f"CREATE TEMP VIEW {name} AS {text}")
+        return self.backend.table(name)
+
+    def _new(self, story: str, kind: str) -> str:
+        self._names += 1
+        name = f"_{story}_{self._names}"
+        self._made.append((name, kind))
+        return name
+
+    def close(self) -> None:
+        self.backend.disconnect()
+
+
+def _text(value: str) -> str:
+    """A text literal; control characters such as \\x01 travel as they are."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
