@@ -71,11 +71,10 @@ class Engine:
 
     def sql(self, text: str, tables: Mapping[str, Any]) -> Any:
         """The rows of one SELECT over the named tables, and over nothing else."""
-        for name, table in tables.items():
-            query = self.backend.compile(table)
-            self.command(f"CREATE OR REPLACE TEMP VIEW {_name(name)} AS {query}")
-            self._made.append((name, "VIEW"))
-        return self._view(text)
+        inputs = ", ".join(f"{_name(name)} AS ({self.backend.compile(table)})" for name, table in tables.items())
+        query = text.strip().rstrip(";")
+        # The line break ends a comment that the text may close with.
+        return self._view(f"WITH {inputs} SELECT * FROM ({query}\n)" if inputs else query)
 
     def cached(self, table: Any) -> Any:
         """The table computed once and kept until the engine goes."""
