@@ -1,0 +1,296 @@
+"""The command line: each command is one call of a public function, its docstring is its help.
+
+A refusal is one message on standard error and exit code 1; a call that cannot be understood is exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backbook import __version__, run, simulator
+from backbook.errors import BadDefinition, Refusal
+from backbook.progress import Progress
+from backbook.run import show
+from backbook.sources import dictionary, tokenise
+from backbook.workspace import Workspace
+
+app = typer.Typer(
+    name="backbook",
+    help="Run the customers a card issuer already has: know, predict, decide, act, learn.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, soft_wrap=True)
+
+
+class Language(StrEnum):
+    zh = "zh"
+    en = "en"
+
+
+class Every(StrEnum):
+    day = "day"
+    week = "week"
+    month = "month"
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a date. Write YYYY-MM-DD, such as 2026-10-31.") from error
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="the workspace: a folder with backbook.toml")]
+Here = Annotated[Path, typer.Option("--in", metavar="DIR", help="the workspace, where it is not this folder")]
+AsOf = Annotated[date, typer.Option("--as-of", parser=_date, metavar="DATE", help="business date, YYYY-MM-DD")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, nothing else")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would be done, change nothing")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+Report = Annotated[Language | None, typer.Option("--language", help="of the report and the lists")]
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="a new or empty folder")],
+    like: Annotated[Path | None, typer.Option(help="take the definitions of this workspace")] = None,
+) -> None:
+    """Write a small, commented workspace that runs at once, to be changed into one's own."""
+    for line in run.init(directory, like=like):
+        out.print(line)
+
+
+@app.command()
+def check(
+    directory: Folder,
+    write: Annotated[bool, typer.Option(help="draft sources/attributes.yaml from what the wide tables hold")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read every definition and mapping and list all faults, with file, line and what is possible."""
+    report = run.check(Workspace.open(directory), write=write)
+    _print(report.as_json() if as_json else show.check(report))
+    if report.faults:
+        raise typer.Exit(1)
+
+
+@app.command("run")
+def run_(
+    directory: Folder,
+    as_of: Annotated[date | None, typer.Option("--as-of", parser=_date, metavar="DATE", help="business date")] = None,
+    since: Annotated[date | None, typer.Option("--from", parser=_date, metavar="DATE", help="first date")] = None,
+    until: Annotated[date | None, typer.Option("--to", parser=_date, metavar="DATE", help="last date")] = None,
+    every: Annotated[Every, typer.Option(help="step from --from to --to; month means month-ends")] = Every.day,
+    language: Report = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Walk the whole way for one business date, or for several: load, profile, train, score, decide, report."""
+    if (as_of is None) == (since is None) or (since is None) != (until is None):
+        raise typer.BadParameter("Give either --as-of DATE, or --from DATE and --to DATE.")
+    dates = [as_of] if as_of else run.dates(since, until, every.value)
+    _walk(directory, dates, run.STAGES, language, dry_run, as_json, quiet)
+
+
+def _stage(name: str, text: str) -> Callable[..., None]:
+    def command(
+        directory: Folder,
+        as_of: AsOf,
+        language: Report = None,
+        dry_run: DryRun = False,
+        as_json: Json = False,
+        quiet: Quiet = False,
+    ) -> None:
+        _walk(directory, [as_of], (name,), language, dry_run, as_json, quiet)
+
+    command.__doc__ = text
+    app.command(name)(command)
+    return command
+
+
+_stage("load", "Read what the bank's systems delivered into the lake; rows that break the contract go to quarantine.")
+_stage("profile", "Build what is known of each account and customer on a date: features, tags, segments.")
+_stage("train", "Train every score of the workspace anew on honest past observation dates.")
+_stage("score", "Apply the registered version of every score to the profile of a date.")
+_stage("decide", "Decide for each account under every strategy, with reasons, and write the lists.")
+_stage("report", "Write the report of a date from what its run left in the lake.")
+
+
+def _walk(
+    directory: Path,
+    dates: list[date],
+    stages: tuple[str, ...],
+    language: Language | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    workspace = Workspace.open(directory)
+    with Progress(shown=not (quiet or as_json)) as progress:
+        reports = run.walk(
+            workspace,
+            dates,
+            stages=stages,
+            language=language.value if language else None,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    if as_json:
+        objects = [report.as_json() for report in reports]
+        _print(objects[0] if len(objects) == 1 else {"runs": objects})
+        return
+    for report in reports:
+        out.print(*show.run(report), sep="\n")
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="RUN", help="such as 2026-09-30.1, or its folder under out/")],
+    second: Annotated[str, typer.Argument(metavar="RUN")],
+    directory: Here = Path("."),
+    as_json: Json = False,
+) -> None:
+    """Say whose decision moved between two runs, and why: data, definition or score."""
+    workspace, ids = run.named_runs(directory, (first, second))
+    report = run.diff(workspace, *ids)
+    _print(report.as_json() if as_json else show.diff(report))
+
+
+@app.command()
+def lineage(
+    name: Annotated[str, typer.Argument(help="a table, feature, tag, segment, score or strategy, in zh or en")],
+    directory: Here = Path("."),
+    as_json: Json = False,
+) -> None:
+    """Say what NAME reads and what reads it, down to the tables and up to the strategies."""
+    report = run.lineage(Workspace.open(directory), name)
+    _print(report.as_json() if as_json else show.lineage(report))
+
+
+@app.command()
+def runs(directory: Folder, as_json: Json = False) -> None:
+    """List the runs of a workspace, the latest last."""
+    records = run.records(Workspace.open(directory))
+    _print([record.as_json() for record in records] if as_json else show.records(records))
+
+
+@app.command()
+def replay(
+    directory: Folder,
+    decision_id: Annotated[str, typer.Argument(help="from a list or from the decision table")],
+    as_json: Json = False,
+) -> None:
+    """Decide one stored decision again from the values it read, under its own bundle."""
+    report = run.replay(Workspace.open(directory), decision_id)
+    _print(report.as_json() if as_json else show.replay(report))
+    if not report.same:
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="where raw/ and truth/ are written")],
+    customers: Annotated[int, typer.Option(help="persons of the made-up issuer")] = 20_000,
+    months: Annotated[int, typer.Option(help="months of history")] = 24,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same bytes")] = 1,
+    end: Annotated[date | None, typer.Option(parser=_date, metavar="DATE", help="last month-end")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the source systems of a made-up card issuer, with the truth about it beside them."""
+    with Progress(shown=not quiet) as progress:
+        options = {} if end is None else {"end": end}
+        simulator.simulate(directory, customers=customers, months=months, seed=seed, on_progress=progress, **options)
+    out.print(f"A made-up issuer of {customers:,} customers over {months} months lies in {directory}.")
+
+
+@app.command("tokenise")
+def tokenise_(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="delimited text with card numbers")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="the same with keyed hashes in their place")],
+    columns: Annotated[str, typer.Option(help="names of the columns with card numbers, separated by commas")],
+    directory: Here = Path("."),
+    separator: Annotated[str, typer.Option(help="between fields")] = ",",
+    encoding: Annotated[str, typer.Option(help="utf-8, gbk, gb18030")] = "utf-8",
+) -> None:
+    """Turn card numbers into keyed hashes before the load; the last four digits are kept apart."""
+    workspace = Workspace.open(directory)
+    named = [column.strip() for column in columns.split(",") if column.strip()]
+    rows = tokenise.tokenise(source, target, named, workspace.key, separator=separator, encoding=encoding)
+    out.print(f"{rows:,} rows written to {target}; no card number is in it.")
+
+
+@app.command("dictionary")
+def dictionary_(
+    xlsx: Annotated[
+        Path | None, typer.Option(help="write the data dictionary in both languages to this .xlsx file")
+    ] = None,
+    docs: Annotated[
+        Path | None, typer.Option(help="write the pages that are made from the code into this folder")
+    ] = None,
+) -> None:
+    """Write the table contract: every table and column, its type and its names in Chinese and English."""
+    if not xlsx and not docs:
+        raise typer.BadParameter("Say where to: --xlsx FILE, --docs FOLDER, or both.")
+    for file in ([dictionary.write_dictionary(xlsx)] if xlsx else []) + (dictionary.write_docs(docs) if docs else []):
+        out.print(str(file))
+
+
+@app.command()
+def verify(directory: Folder) -> None:
+    """Read every file of the lake's current version and compare it with what was promised."""
+    workspace = Workspace.open(directory)
+    faults = workspace.lake.verify()
+    if faults:
+        raise BadDefinition("The lake is damaged:\n" + "\n".join(str(fault) for fault in faults))
+    out.print("Every file of the lake is as it was written.")
+
+
+@app.command()
+def prune(directory: Folder, dry_run: DryRun = False) -> None:
+    """Remove old versions that no kept run, bundle or decision names."""
+    for line in run.prune(Workspace.open(directory), dry_run=dry_run):
+        out.print(line)
+
+
+def _print(what: Any) -> None:
+    if isinstance(what, list) and all(isinstance(line, str | Table) for line in what):
+        out.print(*what, sep="\n")
+    else:
+        sys.stdout.write(json.dumps(what, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"backbook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    try:
+        app()
+    except Refusal as refusal:
+        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(str(refusal))
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
