@@ -1,0 +1,195 @@
+"""A folder of tables in versions: read any version, write the next, check them, let old ones go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from backbook.errors import BadData, Fault, Refusal
+from backbook.lake.disk import Disk, refused
+from backbook.lake.lock import held
+from backbook.lake.prune import kept_heads, leftovers
+from backbook.lake.version import HEAD_FILE, File, Head, Manifest, wrong_with
+from backbook.lake.writer import Writer, make_folders, sweep
+
+FOLDERS = ("aside", "data", "documents", "heads", "manifests")
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A file that `prune` removed, or would have."""
+
+    path: Path
+    bytes: int
+
+
+class Lake:
+    """The lake in folder `path`; a folder that is not there yet is an empty lake."""
+
+    def __init__(self, path: Path | str, *, disk: Disk | None = None) -> None:
+        self.path = Path(path)
+        self._disk = disk or Disk()
+        self._manifests: dict[str, Manifest] = {}
+        self._sound: set[tuple[str, str, int, int]] = set()
+
+    def head(self, number: int | None = None) -> Head:
+        """The version that counts, or the kept version with that number; number 0 is an empty lake.
+
+        >>> Lake("no/such/folder").head().number
+        0
+        """
+        place = self.path / "HEAD" if number is None else self.head_path(number)
+        try:
+            return Head.read(place.read_bytes(), self, place)
+        except FileNotFoundError:
+            kept = self.heads()
+        if number is None and (not kept or kept == [1]):
+            return Head(0, {}, {}, {}, "", self)
+        if number is None:
+            raise BadData(f"{place} is missing. {self.head_path(kept[-1])} is the last version kept: copy it to HEAD.")
+        raise BadData(f"Version {number} is not kept. Kept are: {', '.join(map(str, kept)) or 'none'}.")
+
+    def heads(self) -> list[int]:
+        """Numbers of the versions kept, oldest first."""
+        found = [HEAD_FILE.fullmatch(path.name) for path in _inside(self.path / "heads")]
+        return sorted(int(name[1]) for name in found if name)
+
+    def document(self, kind: str, name: str) -> bytes | None:
+        return self.head().document(kind, name)
+
+    def documents(self, kind: str) -> list[str]:
+        return self.head().document_names(kind)
+
+    def manifest(self, id: str) -> Manifest:
+        if id not in self._manifests:
+            place = self.manifest_path(id)
+            try:
+                data = place.read_bytes()
+            except FileNotFoundError:
+                raise BadData(
+                    f"{place} is missing: its version was pruned, or the file was lost. Pin a version that is kept."
+                ) from None
+            self._manifests[id] = Manifest.read(data, id, place)
+        return self._manifests[id]
+
+    def manifest_path(self, id: str) -> Path:
+        return self.path / "manifests" / f"{id}.json"
+
+    def head_path(self, number: int) -> Path:
+        return self.path / "heads" / f"{number:06d}.json"
+
+    @contextmanager
+    def lock(self, who: str) -> Iterator[Writer]:
+        """Hold the writer's lock and write; raises NotAllowed at once when another process holds it.
+
+        What was not published when the `with` ends is gone.
+        """
+        try:
+            make_folders(self.path, self._disk)
+        except OSError as error:
+            raise refused(error, self.path, "Nothing was written.") from error
+        with held(self.path / "lock", who, self._disk):
+            try:
+                for name in FOLDERS:
+                    make_folders(self.path / name, self._disk)
+                # A writer that was killed may have renamed HEAD and not synced it: what counts now shall last.
+                self._disk.sync(self.path)
+                self._disk.sync(self.path.parent)
+                sweep(self, self._disk)
+            except OSError as error:
+                raise refused(error, self.path, "Nothing was written.") from error
+            writer = Writer(self, self._disk)
+            try:
+                yield writer
+            finally:
+                writer.end()
+
+    def check(self, files: Iterable[File]) -> None:
+        """Compare files with their manifests, each once per process; raises BadData with all that is wrong."""
+        faults = self._faults([file for file in files if self._mark(file) not in self._sound])
+        if faults:
+            raise BadData(
+                "Files of the lake are damaged. Restore them from a backup, or pin a sound version.", faults=faults
+            )
+
+    def verify(self, head: Head | None = None) -> list[Fault]:
+        """All that is wrong with one version, or without `head` with HEAD and every version kept; reads every byte."""
+        self._manifests.clear()
+        heads, faults = ([head], []) if head else self._sound_heads()
+        ids = sorted({id for one in heads for id in (*one.tables.values(), *one.documents.values())})
+        files: set[File] = set()
+        for id in ids:
+            try:
+                files |= set(self.manifest(id).files)
+            except Refusal as error:
+                faults.append(Fault(f"manifests/{id}.json", None, str(error)))
+        return sorted(faults + self._faults(sorted(files)))
+
+    def prune(
+        self,
+        *,
+        keep_heads: int = 10,
+        heads: Collection[int] = (),
+        parts: Collection[tuple[str, str]] = (),
+        dry_run: bool = False,
+    ) -> list[Pruned]:
+        """Remove what no kept version needs; returns each file with its bytes. Takes the writer's lock.
+
+        The rule. Kept are HEAD; the last `keep_heads` versions; every version in `heads` (those that a run record
+        names as live or pinned); and for each (table, part) in `parts` the newest version that holds each state of
+        that part, so that every value a decision names stays readable. Documents (bundles, run records) are never
+        removed. Gone are the other heads, and then the manifests and data files that no kept version names; a file
+        whose name is not of the lake's own making is never touched. With `dry_run` nothing is removed.
+        """
+        with self.lock("prune"):
+            kept = kept_heads(self, keep_heads=keep_heads, heads=heads, parts=parts)
+            old_heads, files = leftovers(self, kept)
+            removed = [Pruned(path, path.stat().st_size) for path in (*old_heads, *files)]
+            if not dry_run:
+                try:
+                    self._remove(old_heads, files)
+                except OSError as error:
+                    raise refused(error, self.path, "The versions kept are whole.") from error
+        return removed
+
+    def _remove(self, heads: list[Path], files: list[Path]) -> None:
+        for path in heads:
+            self._disk.remove(path)
+        # A head must be gone for good before its files go, or a power cut could bring back one without the other.
+        self._disk.sync(self.path / "heads")
+        for path in files:
+            self._disk.remove(path)
+        for folder in sorted(self.path.glob("data/**/"), reverse=True):
+            if folder != self.path / "data" and not any(folder.iterdir()):
+                self._disk.remove_folder(folder)
+
+    def _sound_heads(self) -> tuple[list[Head], list[Fault]]:
+        heads, faults = [], []
+        for number in (None, *self.heads()):
+            try:
+                heads.append(self.head(number))
+            except Refusal as error:
+                faults.append(Fault("HEAD" if number is None else f"heads/{number:06d}.json", None, str(error)))
+        return heads, faults
+
+    def _faults(self, files: list[File]) -> list[Fault]:
+        with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+            wrong = list(pool.map(lambda file: wrong_with(file, self.path), files))
+        self._sound |= {self._mark(file) for file, fault in zip(files, wrong, strict=True) if not fault}
+        return [Fault(file.path, None, fault) for file, fault in zip(files, wrong, strict=True) if fault]
+
+    def _mark(self, file: File) -> tuple[str, str, int, int]:
+        """Changes whenever the file is written again."""
+        try:
+            stat = (self.path / file.path).stat()
+            return (file.path, file.sha256, stat.st_size, stat.st_mtime_ns)
+        except OSError:
+            return (file.path, "", 0, 0)
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
