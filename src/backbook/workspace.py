@@ -152,7 +152,7 @@ class Workspace:
         named = os.environ.get("BACKBOOK_KEY_FILE")
         file = Path(named) if named else self.path / KEY_FILE
         if not file.exists():
-            if named or (self.path / "lake" / "HEAD").exists():
+            if named or self.lake.head().number > 0:
                 raise NotAllowed(
                     f"The key file {file.name} is missing, and the lake was built with it. Put it back; "
                     "with another key no record would be known again."

@@ -18,7 +18,7 @@ class Disk:
     """The real one."""
 
     def make_folder(self, path: Path) -> None:
-        path.mkdir()
+        path.mkdir(exist_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
         """A new file with all of `data`; what was there under that name is gone."""

@@ -14,9 +14,7 @@ from backbook.lake.disk import Disk, refused
 from backbook.lake.lock import held
 from backbook.lake.prune import kept_heads, leftovers
 from backbook.lake.version import HEAD_FILE, File, Head, Manifest, wrong_with
-from backbook.lake.writer import Writer, make_folders, sweep
-
-FOLDERS = ("aside", "data", "documents", "heads", "manifests")
+from backbook.lake.writer import Writer, make_folders, prepare, sweep
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Lake:
             return Head.read(place.read_bytes(), self, place)
         except FileNotFoundError:
             kept = self.heads()
-        if number is None and (not kept or kept == [1]):
+        if number is None and not kept:
             return Head(0, {}, {}, {}, "", self)
         if number is None:
             raise BadData(f"{place} is missing. {self.head_path(kept[-1])} is the last version kept: copy it to HEAD.")
@@ -88,20 +86,12 @@ class Lake:
 
         What was not published when the `with` ends is gone.
         """
-        try:
+        with self._refusing():
             make_folders(self.path, self._disk)
-        except OSError as error:
-            raise refused(error, self.path, "Nothing was written.") from error
         with held(self.path / "lock", who, self._disk):
-            try:
-                for name in FOLDERS:
-                    make_folders(self.path / name, self._disk)
-                # A writer that was killed may have renamed HEAD and not synced it: what counts now shall last.
-                self._disk.sync(self.path)
-                self._disk.sync(self.path.parent)
+            with self._refusing():
+                prepare(self, self._disk)
                 sweep(self, self._disk)
-            except OSError as error:
-                raise refused(error, self.path, "Nothing was written.") from error
             writer = Writer(self, self._disk)
             try:
                 yield writer
@@ -110,16 +100,23 @@ class Lake:
 
     def check(self, files: Iterable[File]) -> None:
         """Compare files with their manifests, each once per process; raises BadData with all that is wrong."""
-        faults = self._faults([file for file in files if self._mark(file) not in self._sound])
+        faults = self.faults([file for file in files if self._mark(file) not in self._sound])
         if faults:
-            raise BadData(
-                "Files of the lake are damaged. Restore them from a backup, or pin a sound version.", faults=faults
-            )
+            advice = "Restore them from a backup, or pin a version without them."
+            raise BadData(f"Files of {self.path} are damaged. {advice}", faults=faults)
+
+    def faults(self, files: Iterable[File]) -> list[Fault]:
+        """All that is wrong with these files; reads every byte."""
+        files = list(files)
+        with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+            wrong = list(pool.map(lambda file: wrong_with(file, self.path), files))
+        self._sound |= {self._mark(file) for file, fault in zip(files, wrong, strict=True) if not fault}
+        return [Fault(file.path, None, fault) for file, fault in zip(files, wrong, strict=True) if fault]
 
     def verify(self, head: Head | None = None) -> list[Fault]:
         """All that is wrong with one version, or without `head` with HEAD and every version kept; reads every byte."""
         self._manifests.clear()
-        heads, faults = ([head], []) if head else self._sound_heads()
+        heads, faults = ([head], []) if head else self._heads_and_faults()
         ids = sorted({id for one in heads for id in (*one.tables.values(), *one.documents.values())})
         files: set[File] = set()
         for id in ids:
@@ -127,7 +124,7 @@ class Lake:
                 files |= set(self.manifest(id).files)
             except Refusal as error:
                 faults.append(Fault(f"manifests/{id}.json", None, str(error)))
-        return sorted(faults + self._faults(sorted(files)))
+        return sorted(faults + self.faults(sorted(files)))
 
     def prune(
         self,
@@ -150,10 +147,8 @@ class Lake:
             old_heads, files = leftovers(self, kept)
             removed = [Pruned(path, path.stat().st_size) for path in (*old_heads, *files)]
             if not dry_run:
-                try:
+                with self._refusing("The versions kept are whole."):
                     self._remove(old_heads, files)
-                except OSError as error:
-                    raise refused(error, self.path, "The versions kept are whole.") from error
         return removed
 
     def _remove(self, heads: list[Path], files: list[Path]) -> None:
@@ -163,24 +158,28 @@ class Lake:
         self._disk.sync(self.path / "heads")
         for path in files:
             self._disk.remove(path)
-        for folder in sorted(self.path.glob("data/**/"), reverse=True):
-            if folder != self.path / "data" and not any(folder.iterdir()):
+        for folder in (*self.path.glob("data/*/*"), *self.path.glob("data/*")):
+            if folder.is_dir() and not any(folder.iterdir()):
                 self._disk.remove_folder(folder)
 
-    def _sound_heads(self) -> tuple[list[Head], list[Fault]]:
-        heads, faults = [], []
-        for number in (None, *self.heads()):
+    def _heads_and_faults(self) -> tuple[list[Head], list[Fault]]:
+        """HEAD and every version kept, as far as they are sound and follow one another."""
+        heads: list[Head] = []
+        faults: list[Fault] = []
+        for number in (None, *reversed(self.heads())):
+            name = "HEAD" if number is None else f"heads/{number:06d}.json"
             try:
-                heads.append(self.head(number))
+                head = self.head(number)
             except Refusal as error:
-                faults.append(Fault("HEAD" if number is None else f"heads/{number:06d}.json", None, str(error)))
+                faults.append(Fault(name, None, str(error)))
+                continue
+            after = heads[-1] if heads else head
+            if (after.number, after.id) != (head.number, head.id) and (
+                after.number <= head.number or (after.number == head.number + 1 and after.previous != head.id)
+            ):
+                faults.append(Fault(name, None, f"It is not the version that came before {after.number}."))
+            heads.append(head)
         return heads, faults
-
-    def _faults(self, files: list[File]) -> list[Fault]:
-        with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-            wrong = list(pool.map(lambda file: wrong_with(file, self.path), files))
-        self._sound |= {self._mark(file) for file, fault in zip(files, wrong, strict=True) if not fault}
-        return [Fault(file.path, None, fault) for file, fault in zip(files, wrong, strict=True) if fault]
 
     def _mark(self, file: File) -> tuple[str, str, int, int]:
         """Changes whenever the file is written again."""
@@ -189,6 +188,13 @@ class Lake:
             return (file.path, file.sha256, stat.st_size, stat.st_mtime_ns)
         except OSError:
             return (file.path, "", 0, 0)
+
+    @contextmanager
+    def _refusing(self, state: str = "Nothing was published.") -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise refused(error, self.path, state) from error
 
 
 def _inside(folder: Path) -> list[Path]:

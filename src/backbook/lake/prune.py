@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backbook.errors import BadData
-from backbook.lake.version import DATA_FILE, HEAD_FILE, MANIFEST_FILE, Head
+from backbook.lake.version import DATA_FILE, HEAD_FILE, MANIFEST_FILE, Head, Manifest
 
 if TYPE_CHECKING:
     from backbook.lake.lake import Lake
@@ -25,14 +25,12 @@ def kept_heads(
         raise BadData(f"Version {missing[0]} is to be kept, but is not there. Nothing was removed.")
     kept = set(numbers[-keep_heads:]) | set(heads)
     found = [lake.head(number) for number in numbers]
-    states: set[tuple[Any, ...]] = set()
+    seen: set[tuple[str, ...]] = set()
     for head in reversed(found):
-        here = {(table, part, _state(head, table, part)) for table, part in parts}
-        new = {state for state in here - states if state[2]}
-        # A version kept for another reason holds its states too, but only for versions older than itself.
-        if new:
+        new = {_state(head, table, part) for table, part in parts} - seen
+        if any(len(state) > 2 for state in new):
             kept.add(head.number)
-        states |= new
+        seen |= new
     return [head for head in found if head.number in kept]
 
 
@@ -52,5 +50,6 @@ def leftovers(lake: Lake, kept: Collection[Head]) -> tuple[list[Path], list[Path
 
 
 def _state(head: Head, table: str, part: str) -> tuple[str, ...]:
-    manifest = head.manifest(table)
-    return tuple(file.path for file in manifest.files if file.part == part) if manifest else ()
+    """Table, part, and the files that the part has in this version."""
+    manifest = head.manifest(table) or Manifest(table)
+    return (table, part, *(file.path for file in manifest.files if file.part == part))

@@ -44,8 +44,8 @@ class File:
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> File:
         file = cls(**content)
-        for piece in Path(file.path).parts:
-            checked_name(piece, "file")
+        if not all(_NAME.fullmatch(piece) for piece in file.path.split("/")):
+            raise BadData(f"A manifest names {file.path!r}, which is not a place in the lake.")
         return file
 
 

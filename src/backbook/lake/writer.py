@@ -7,12 +7,13 @@ anywhere leaves the old version or the new one, and `sweep` lets the next writer
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbook.errors import BadData, NotAllowed
+from backbook.errors import BadData, NotAllowed, Refusal
 from backbook.lake.disk import Disk, refused
 from backbook.lake.version import (
     DATA_FILE,
@@ -30,6 +31,8 @@ from backbook.lake.version import (
 
 if TYPE_CHECKING:
     from backbook.lake.lake import Lake
+
+FOLDERS = ("aside", "data", "documents", "heads", "manifests")
 
 
 class Writer:
@@ -58,10 +61,13 @@ class Writer:
     def replace(self, table: str, part: str, files: Sequence[tuple[Path, int]], kind: str = "base") -> None:
         """Make (path, rows) the whole of a part; a file with the bytes it had before is shared, not stored again."""
         self._go_on()
-        all_files = self._files_of(table)
-        before = [file for file in all_files if file.part == part]
-        after = [self._shared(before, path, kind) or self._taken(table, part, path, rows, kind) for path, rows in files]
-        all_files[:] = [file for file in all_files if file.part != part] + after
+        before = self._files_of(table)
+        others = [file for file in before if file.part != part]
+        here = [file for file in before if file.part == part]
+        after: list[File] = []
+        for path, rows in files:
+            after.append(self._taken(table, part, path, rows, kind, [file for file in here if file not in after]))
+        before[:] = others + after
 
     def drop(self, table: str, part: str | None = None) -> None:
         """Take a part, or the whole table, out of the next version; a table without a file is no table."""
@@ -108,7 +114,7 @@ class Writer:
         with self._stopping():
             self._place_files(moves)
             self._place_manifests(manifests)
-            self.lake.check(moves.values())
+            self._check(list(moves.values()))
             self._switch(head)
         self.head = head
         self._begin()
@@ -132,27 +138,24 @@ class Writer:
             self._documents[kind] = list(self.lake.manifest(id).files) if id else []
         return self._documents[kind]
 
-    def _shared(self, before: list[File], path: Path, kind: str) -> File | None:
-        found = file_sha256(path)
-        for file in before:
-            if (file.sha256, file.kind) == (found, kind):
-                before.remove(file)
-                return file
-        return None
-
-    def _taken(self, table: str, part: str, path: Path, rows: int, kind: str) -> File:
+    def _taken(self, table: str, part: str, path: Path, rows: int, kind: str, before: Sequence[File] = ()) -> File:
+        """The file written at `path`, to be moved to its place; or the one of `before` that has its bytes already."""
         if path.parent != self._aside or path in self._moves:
             raise ValueError(f"{path} is not a fresh path of this writer")
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is not one of {KINDS}")
+        checked_name(part, "part")
         found = parquet_rows(path)
         if found != rows:
             raise BadData(f"The file written for {table} {part} has {found:,} rows, not {rows:,}.")
         hashed = file_sha256(path)
+        for file in before:
+            if (file.sha256, file.kind) == (hashed, kind):
+                return file
         # The number of the version to come: what a killed run left is known by its name alone.
         name = f"{self.head.number + 1:06d}-{self._taken_files:03d}-{hashed[:12]}.parquet"
         self._taken_files += 1
-        place = f"data/{table}/{checked_name(part, 'part')}/{name}"
+        place = f"data/{table}/{part}/{name}"
         self._moves[path] = File(part, place, rows, path.stat().st_size, hashed, kind)
         return self._moves[path]
 
@@ -170,8 +173,7 @@ class Writer:
                     manifests += [manifest] if known.get(table) != manifest.id else []
             named.append(names)
         plain = json.loads(encoded(about))
-        previous = self.head.id if self.head.number else ""
-        return manifests, Head(self.head.number + 1, named[0], plain, named[1], previous, self.lake)
+        return manifests, Head(self.head.number + 1, named[0], plain, named[1], self.head.id, self.lake)
 
     def _place_files(self, moves: Mapping[Path, File]) -> None:
         for aside in moves:
@@ -181,8 +183,8 @@ class Writer:
             place = self.lake.path / file.path
             make_folders(place.parent, self._disk)
             self._disk.rename(aside, place)
-            folders |= {folder for folder in place.parents if folder.is_relative_to(self.lake.path)}
-        # Every folder up to the lake, not only the new ones: a run that was killed may have made them and not synced.
+            folders |= set(place.parents) - {self.lake.path, *self.lake.path.parents}
+        # Every folder on the way, not only the new ones: a run that was killed may have made them and not synced.
         for folder in sorted(folders, reverse=True):
             self._disk.sync(folder)
 
@@ -191,14 +193,15 @@ class Writer:
             self._place(manifest.encoded(), self.lake.manifest_path(manifest.id))
         self._disk.sync(self.lake.path / "manifests")
 
+    def _check(self, files: list[File]) -> None:
+        faults = self.lake.faults(files)
+        if faults:
+            raise BadData("What was written is not what was to be published; nothing was published.", faults=faults)
+
     def _switch(self, head: Head) -> None:
         self._place(head.encoded(), self.lake.head_path(head.number))
         self._disk.sync(self.lake.path / "heads")
-        beside = self.lake.path / "HEAD.aside"
-        self._disk.write(beside, head.encoded())
-        self._disk.sync(beside)
-        self._disk.rename(beside, self.lake.path / "HEAD")
-        self._disk.sync(self.lake.path)
+        write_head(head, self._disk)
 
     def _place(self, data: bytes, place: Path) -> None:
         aside = self._aside / place.name
@@ -228,11 +231,15 @@ class Writer:
         if now == self.head.number:
             return f"Nothing was published: version {now} stands."
         return (
-            f"Version {now} is written, but the disk did not confirm it: after a power cut version {now - 1} may stand."
+            f"Version {now} is written, but not confirmed by the disk: after a power cut version {now - 1} may stand."
         )
 
     def end(self) -> None:
+        """Clear away what was not published; nothing can be written any more."""
         self._stopped = self._stopped or "This writer's lock is no longer held."
+        # What cannot be cleared now is left to the next writer.
+        with suppress(OSError, Refusal):
+            sweep(self.lake, self._disk)
 
 
 def make_folders(path: Path, disk: Disk) -> None:
@@ -241,24 +248,51 @@ def make_folders(path: Path, disk: Disk) -> None:
         disk.make_folder(folder)
 
 
-def sweep(lake: Lake, disk: Disk) -> None:
-    """Clear away what a killed writer left, and only that.
+def prepare(lake: Lake, disk: Disk) -> None:
+    """The folders and a HEAD to start from, lasting before anything is built on them."""
+    for name in FOLDERS:
+        make_folders(lake.path / name, disk)
+    # Also when all is there: a writer that was killed may have renamed HEAD, or made a folder, and not synced.
+    disk.sync(lake.path)
+    disk.sync(lake.path.parent)
+    head = lake.head()
+    if head.number == 0 and not (lake.path / "HEAD").exists():
+        # From here on a lake without HEAD is known to have lost it.
+        write_head(head, disk)
 
-    Sure are: all of aside/ (only the holder of the lock writes there), files and heads whose name carries the
-    number after HEAD's (a publish that never happened), and documents that HEAD does not name (documents are
-    never taken out of it). Call it with the lock held.
+
+def write_head(head: Head, disk: Disk) -> None:
+    """The switch: one rename, before which the old version stands and after which the new one."""
+    root = head.lake.path
+    disk.write(root / "HEAD.aside", head.encoded())
+    disk.sync(root / "HEAD.aside")
+    disk.rename(root / "HEAD.aside", root / "HEAD")
+    disk.sync(root)
+
+
+def sweep(lake: Lake, disk: Disk) -> None:
+    """Clear away what a killed writer left, and only that; with the lock held.
+
+    Sure are: the files in aside/ (only the holder of the lock writes there), heads and data files whose name
+    carries the number after HEAD's (a publish that never happened), and documents that HEAD does not name (it
+    names every document there ever was).
     """
     head = lake.head()
-    left = sorted((lake.path / "aside").iterdir())
-    left += [path for path in [lake.path / "HEAD.aside"] if path.exists()]
-    left += [path for path in sorted((lake.path / "heads").iterdir()) if _number(path, HEAD_FILE) == head.number + 1]
-    left += [path for path in sorted(lake.path.glob("data/*/*/*")) if _number(path, DATA_FILE) == head.number + 1]
-    named = {lake.path / file.path for id in head.documents.values() for file in lake.manifest(id).files}
-    left += [path for path in sorted(lake.path.glob("documents/*/*.json")) if path not in named]
-    for path in left:
+    later = [number for number in lake.heads() if number > head.number + 1]
+    if later:
+        raise BadData(
+            f"{lake.path / 'HEAD'} names version {head.number}, but version {later[-1]} was published: HEAD was set back. "
+            f"Copy {lake.head_path(later[-1])} to HEAD, or move the later files of heads/ away to go on from {head.number}."
+        )
+    documents = {lake.path / file.path for id in head.documents.values() for file in lake.manifest(id).files}
+    left = [path for path in (*lake.path.glob("HEAD.aside"), *lake.path.glob("aside/*")) if path.is_file()]
+    left += [path for path in lake.path.glob("heads/*") if _number(path, HEAD_FILE) == head.number + 1]
+    left += [path for path in lake.path.glob("data/*/*/*") if _number(path, DATA_FILE) == head.number + 1]
+    left += [path for path in lake.path.glob("documents/*/*.json") if path not in documents]
+    for path in sorted(left):
         disk.remove(path)
 
 
-def _number(path: Path, pattern: Any) -> int:
+def _number(path: Path, pattern: re.Pattern[str]) -> int:
     found = pattern.fullmatch(path.name)
     return int(found[1]) if found else 0
