@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from backbook.errors import BadData, Fault, Refusal
 from backbook.lake.disk import Disk, refused
 from backbook.lake.lock import held
 from backbook.lake.prune import kept_heads, leftovers
-from backbook.lake.version import HEAD_FILE, File, Head, Manifest, wrong_with
+from backbook.lake.version import File, Head, Manifest, head_numbers, wrong_with
 from backbook.lake.writer import Writer, make_folders, prepare, sweep
 
 
@@ -40,21 +40,20 @@ class Lake:
         >>> Lake("no/such/folder").head().number
         0
         """
+        if number is not None and number not in self.heads():
+            raise BadData(f"Version {number} is not kept. Kept are: {', '.join(map(str, self.heads())) or 'none'}.")
         place = self.path / "HEAD" if number is None else self.head_path(number)
         try:
             return Head.read(place.read_bytes(), self, place)
         except FileNotFoundError:
-            kept = self.heads()
-        if number is None and not kept:
-            return Head(0, {}, {}, {}, "", self)
-        if number is None:
-            raise BadData(f"{place} is missing. {self.head_path(kept[-1])} is the last version kept: copy it to HEAD.")
-        raise BadData(f"Version {number} is not kept. Kept are: {', '.join(map(str, kept)) or 'none'}.")
+            present = head_numbers(self.path)
+        if present:
+            raise BadData(f"{place} is missing. {self.head_path(present[-1])} is the last version: copy it to HEAD.")
+        return Head(0, {}, {}, {}, "", self)
 
     def heads(self) -> list[int]:
-        """Numbers of the versions kept, oldest first."""
-        found = [HEAD_FILE.fullmatch(path.name) for path in _inside(self.path / "heads")]
-        return sorted(int(name[1]) for name in found if name)
+        """Numbers of the published versions that are kept, oldest first."""
+        return [number for number in head_numbers(self.path) if number <= self.head().number]
 
     def document(self, kind: str, name: str) -> bytes | None:
         return self.head().document(kind, name)
@@ -108,8 +107,9 @@ class Lake:
     def faults(self, files: Iterable[File]) -> list[Fault]:
         """All that is wrong with these files; reads every byte."""
         files = list(files)
-        with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-            wrong = list(pool.map(lambda file: wrong_with(file, self.path), files))
+        # Threads cost more than they save on a few small files.
+        threads = len(os.sched_getaffinity(0)) if sum(file.bytes for file in files) > 8_000_000 else 0
+        wrong = _each(lambda file: wrong_with(file, self.path), files, threads)
         self._sound |= {self._mark(file) for file, fault in zip(files, wrong, strict=True) if not fault}
         return [Fault(file.path, None, fault) for file, fault in zip(files, wrong, strict=True) if fault]
 
@@ -163,21 +163,24 @@ class Lake:
                 self._disk.remove_folder(folder)
 
     def _heads_and_faults(self) -> tuple[list[Head], list[Fault]]:
-        """HEAD and every version kept, as far as they are sound and follow one another."""
-        heads: list[Head] = []
+        """HEAD and every version kept, newest first, as far as they are sound and follow one another."""
+        try:
+            heads = [self.head()]
+        except Refusal as error:
+            return [], [Fault("HEAD", None, str(error))]
         faults: list[Fault] = []
-        for number in (None, *reversed(self.heads())):
-            name = "HEAD" if number is None else f"heads/{number:06d}.json"
+        for number in reversed(self.heads()):
+            name = f"heads/{number:06d}.json"
             try:
-                head = self.head(number)
+                place = self.path / name
+                head = Head.read(place.read_bytes(), self, place)
             except Refusal as error:
                 faults.append(Fault(name, None, str(error)))
                 continue
-            after = heads[-1] if heads else head
-            if (after.number, after.id) != (head.number, head.id) and (
-                after.number <= head.number or (after.number == head.number + 1 and after.previous != head.id)
-            ):
-                faults.append(Fault(name, None, f"It is not the version that came before {after.number}."))
+            after = heads[-1]
+            expected = {after.number: after.id, after.number - 1: after.previous}.get(number, head.id)
+            if head.number != number or head.id != expected:
+                faults.append(Fault(name, None, f"It is not the version {number} that version {after.number} knows."))
             heads.append(head)
         return heads, faults
 
@@ -197,5 +200,8 @@ class Lake:
             raise refused(error, self.path, state) from error
 
 
-def _inside(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+def _each(find: Callable[[File], str], files: list[File], threads: int) -> list[str]:
+    if not threads:
+        return [find(file) for file in files]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(find, files))

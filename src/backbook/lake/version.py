@@ -157,6 +157,12 @@ class Head:
 _OTHER_COPY = "HEAD and the last file in heads/ hold the same bytes: if the other one is sound, copy it."
 
 
+def head_numbers(lake: Path) -> list[int]:
+    """Numbers of all files in heads/, oldest first; one more than HEAD's is of a publish that never came to its end."""
+    found = [HEAD_FILE.fullmatch(path.name) for path in lake.glob("heads/*")]
+    return sorted(int(name[1]) for name in found if name)
+
+
 def checked_name(name: str, what: str) -> str:
     """The name, if it can be a folder's: ASCII letters, digits, - and _, in words joined by single dots."""
     if len(name) > 120 or not _NAME.fullmatch(name):
@@ -169,7 +175,7 @@ def checked_name(name: str, what: str) -> str:
 
 def encoded(content: Any) -> bytes:
     """JSON with one spelling only, so that equal content has equal bytes."""
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, allow_nan=False)
     return text.encode() + b"\n"
 
 

@@ -25,6 +25,7 @@ from backbook.lake.version import (
     checked_name,
     encoded,
     file_sha256,
+    head_numbers,
     parquet_rows,
     sha256,
 )
@@ -278,7 +279,7 @@ def sweep(lake: Lake, disk: Disk) -> None:
     names every document there ever was).
     """
     head = lake.head()
-    later = [number for number in lake.heads() if number > head.number + 1]
+    later = [number for number in head_numbers(lake.path) if number > head.number + 1]
     if later:
         raise BadData(
             f"{lake.path / 'HEAD'} names version {head.number}, but version {later[-1]} was published: HEAD was set back. "
