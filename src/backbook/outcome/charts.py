@@ -1,0 +1,267 @@
+"""The charts: each a function from a table to an Altair chart.
+
+Rows carry words already in the reader's language. A chart is as wide as its place on the page; colours are those
+of Okabe and Ito, which colour-blind readers tell apart, and no chart says anything by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import altair as alt
+
+from backbook.outcome.figures import Row
+from backbook.outcome.texts import text
+
+FONTS = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Hiragino Sans GB', 'Microsoft YaHei', "
+    "'Noto Sans CJK SC', 'Source Han Sans SC', 'WenQuanYi Micro Hei', sans-serif"
+)
+INK, MUTED, LINE = "#1d2733", "#5b6875", "#dfe4ea"
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#c8452c",
+    "#8a5a9e",
+    "#56b4e9",
+    "#98a2ad",
+)
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)
+
+# Vega's own short numbers end in k, M, G; Chinese readers count in 万 and 亿.
+AXIS_NUMBERS = {
+    "en": "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, '~g') + 'bn' : abs(datum.value) >= 1e6 ? "
+    "format(datum.value / 1e6, '~g') + 'm' : abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '~g') + 'k' : "
+    "format(datum.value, '~g')",
+    "zh": "abs(datum.value) >= 1e8 ? format(datum.value / 1e8, '~g') + '亿' : abs(datum.value) >= 1e4 ? "
+    "format(datum.value / 1e4, '~g') + '万' : format(datum.value, ',~g')",
+}
+
+CONFIG: dict[str, Any] = {
+    "font": FONTS,
+    "background": "transparent",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": MUTED, "titleColor": MUTED, "gridColor": LINE, "domainColor": GREY, "tickColor": LINE,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 200,
+    },
+    "legend": {
+        "labelColor": INK, "labelFontSize": 12, "orient": "top", "title": None, "symbolType": "square",
+        "labelLimit": 220, "direction": "horizontal", "columns": 4,
+    },
+    "range": {"category": list(PALETTE)},
+}  # fmt: skip
+
+
+def buckets(rows: Sequence[Row], language: str) -> alt.Chart:
+    """Balance past due by bucket; M0 would dwarf the rest and stands in the table."""
+    late = [row for row in rows if row["bucket"] not in ("M0", "?")]
+    return columns(late, "bucket", "balance", language, colour=RED)
+
+
+def spend(rows: Sequence[Row], language: str) -> alt.Chart:
+    return columns(rows, "month", "amount", language)
+
+
+def utilisation(rows: Sequence[Row], language: str) -> alt.Chart:
+    return columns(rows, "band", "lines", language)
+
+
+def columns(rows: Sequence[Row], x: str, y: str, language: str, *, colour: str = BLUE) -> alt.Chart:
+    """Upright bars in the order of the rows."""
+    return _chart(rows).mark_bar(color=colour, cornerRadiusEnd=2).encode(
+        x=alt.X(f"{x}:N", sort=None, title=None, axis=alt.Axis(labelAngle=_angle(rows, x))),
+        y=_amount(y, language),
+        tooltip=_tips(language, x, **{y: "Q"}),
+    )  # fmt: skip
+
+
+def net_flow(rows: Sequence[Row], language: str) -> alt.Chart:
+    """One line for each step from bucket to bucket."""
+    known = [row for row in rows if row["flow"] is not None]
+    base = _chart(known).encode(
+        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=_angle(known, "month"))),
+        y=alt.Y("flow:Q", title=None, axis=alt.Axis(format="~%")),
+        color=alt.Color("step:N", sort=None),
+        strokeDash=alt.StrokeDash("step:N", sort=None),
+        tooltip=_tips(language, "month", "step", flow="%"),
+    )
+    return base.mark_line(point=alt.OverlayMarkDef(size=36), strokeWidth=2)
+
+
+def roll(rows: Sequence[Row], language: str) -> alt.LayerChart:
+    order = ["M0", "M1", "M2", "M3", "M4", "M5", "M6", "M7+", "?", "-"]
+    return _heat(rows, "to", "from", "share", language, x_order=order, y_order=order, format=".0%")
+
+
+def risk_and_value(rows: Sequence[Row], language: str) -> alt.LayerChart:
+    return _heat(rows, "value", "risk", "accounts", language, format=",d")
+
+
+def _heat(
+    rows: Sequence[Row], x: str, y: str, value: str, language: str, *, format: str,
+    x_order: list[str] | None = None, y_order: list[str] | None = None,
+) -> alt.LayerChart:  # fmt: skip
+    highest = max((float(row[value]) for row in rows), default=1.0)
+    base = _chart(rows).encode(
+        x=alt.X(f"{x}:N", sort=x_order, title=text(f"column_{x}", language), axis=alt.Axis(labelAngle=0, orient="top")),
+        y=alt.Y(f"{y}:N", sort=y_order, title=text(f"column_{y}", language)),
+        tooltip=_tips(language, y, x, **{value: "%" if "%" in format else "Q"}),
+    )
+    cells = base.mark_rect(stroke="white", strokeWidth=2).encode(
+        color=alt.Color(f"{value}:Q", legend=None, scale=alt.Scale(range=["#eef4f9", BLUE], domain=[0, highest]))
+    )
+    ink = alt.condition(alt.datum[value] > 0.55 * highest, alt.value("white"), alt.value(INK))
+    words = base.mark_text(fontSize=12).encode(text=alt.Text(f"{value}:Q", format=format), color=ink)
+    return alt.layer(cells, words, data=_data(rows)).properties(width="container", height=_row_height(rows, y, 30))
+
+
+def sleeping(rows: Sequence[Row], alerts: Sequence[float], language: str) -> alt.LayerChart:
+    """The share today and ahead, against the lines that it must not reach."""
+    lines = [{"line": line, "label": f"{line:.0%}"} for line in alerts]
+    top = max([*(row["share"] for row in rows), *alerts]) * 1.15
+    bars = _chart(rows).mark_bar(color=BLUE, size=42, cornerRadiusEnd=2).encode(
+        x=alt.X("on:N", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("share:Q", title=None, axis=alt.Axis(format="~%"), scale=alt.Scale(domain=[0, top])),
+        tooltip=_tips(language, "on", share="%", asleep="Q"),
+    )  # fmt: skip
+    values = bars.mark_text(dy=-8, color=INK, fontSize=12).encode(text=alt.Text("share:Q", format=".1%"))
+    marks = alt.Chart(alt.Data(values=lines)).encode(y=alt.Y("line:Q"))
+    rules = marks.mark_rule(color=RED, strokeDash=[5, 4])
+    names = marks.mark_text(align="right", dy=-7, color=RED, fontSize=11).encode(text="label:N", x=alt.value("width"))
+    return alt.layer(bars, values, rules, names).properties(width="container", height=240)
+
+
+def groups(rows: Sequence[Row], language: str) -> alt.Chart:
+    """Balance by branch or product."""
+    return bars(rows, "group", "balance", language)
+
+
+def bars(rows: Sequence[Row], y: str, x: str, language: str, *, colour: str = BLUE) -> alt.Chart:
+    """Lying bars in the order of the rows; long names have room."""
+    return _chart(rows, height=_row_height(rows, y, 26)).mark_bar(color=colour, cornerRadiusEnd=2).encode(
+        y=alt.Y(f"{y}:N", sort=None, title=None),
+        x=_amount(x, language, axis=alt.X),
+        tooltip=_tips(language, y, **{x: "Q"}),
+    )  # fmt: skip
+
+
+def segment(rows: Sequence[Row], language: str) -> alt.Chart:
+    return _two(rows, "level", "units", language)
+
+
+def grades(rows: Sequence[Row], language: str) -> alt.Chart:
+    return _two(rows, "grade", "units", language)
+
+
+def shift(rows: Sequence[Row], language: str) -> alt.Chart:
+    return _two(rows, "band", "now", language)
+
+
+def _two(rows: Sequence[Row], x: str, now: str, language: str) -> alt.Chart:
+    """Two bars side by side, before and now; one where there is no before."""
+    kinds = {"before": text("kind_before", language), "now": text("kind_now", language)}
+    long = [
+        {x: row[x], "kind": kinds[kind], "units": row[column]}
+        for row in rows
+        for kind, column in (("before", "before"), ("now", now))
+        if row[column] is not None
+    ]
+    both = any(row["before"] is not None for row in rows)
+    colour = alt.Color(
+        "kind:N", sort=None, scale=alt.Scale(domain=list(kinds.values()), range=["#b9c4cf", BLUE]),
+        legend=alt.Legend() if both else None,
+    )  # fmt: skip
+    extra = {"yOffset": alt.YOffset("kind:N", sort=list(kinds.values()))} if both else {}
+    return _chart(long, height=_row_height(rows, x, 36 if both else 26)).mark_bar(cornerRadiusEnd=2).encode(
+        y=alt.Y(f"{x}:N", sort=None, title=None),
+        x=_amount("units", language, axis=alt.X),
+        color=colour,
+        tooltip=_tips(language, x, "kind", units="Q"),
+        **extra,
+    )  # fmt: skip
+
+
+def calibration(rows: Sequence[Row], language: str) -> alt.LayerChart:
+    """Expected against observed by band; on the line both are equal."""
+    top = max([*(float(row["expected"]) for row in rows), *(float(row["observed"]) for row in rows), 0.01]) * 1.05
+    axis = {"axis": alt.Axis(format="~%"), "scale": alt.Scale(domain=[0, top])}
+    line = alt.Chart(alt.Data(values=[{"at": 0}, {"at": top}])).mark_line(color=GREY, strokeDash=[5, 4]).encode(
+        x=alt.X("at:Q", **axis), y=alt.Y("at:Q", **axis)
+    )  # fmt: skip
+    dots = _chart(rows).mark_circle(color=BLUE, opacity=0.85, size=90).encode(
+        x=alt.X("expected:Q", title=text("column_expected", language), **axis),
+        y=alt.Y("observed:Q", title=text("column_observed", language), **axis),
+        tooltip=_tips(language, "band", expected="%", observed="%", rows="Q"),
+    )  # fmt: skip
+    return alt.layer(line, dots).properties(width="container", height=280)
+
+
+def actions(rows: Sequence[Row], language: str) -> alt.Chart:
+    """Decisions by action, the arms stacked."""
+    return _chart(rows, height=_row_height(rows, "action", 30)).mark_bar().encode(
+        y=alt.Y("action:N", sort=None, title=None),
+        x=_amount("units", language, axis=alt.X),
+        color=alt.Color("arm:N"),
+        tooltip=_tips(language, "action", "arm", units="Q", share="%"),
+    )  # fmt: skip
+
+
+def reasons(rows: Sequence[Row], language: str, *, at_most: int = 15) -> alt.Chart:
+    """The most frequent reasons, over all actions."""
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row["reason"]] = totals.get(row["reason"], 0) + row["units"]
+    top = sorted(totals.items(), key=lambda item: (-item[1], item[0]))[:at_most]
+    return bars(
+        [{"reason": reason, "units": units} for reason, units in top], "reason", "units", language, colour=GREEN
+    )
+
+
+def moves(rows: Sequence[Row], language: str) -> alt.Chart:
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row["cause"]] = totals.get(row["cause"], 0) + row["units"]
+    return bars(
+        [{"cause": cause, "units": units} for cause, units in totals.items()], "cause", "units", language, colour=ORANGE
+    )
+
+
+def _chart(rows: Sequence[Row], *, height: int = 260) -> alt.Chart:
+    return alt.Chart(_data(rows)).properties(width="container", height=height)
+
+
+def _data(rows: Sequence[Row]) -> alt.Data:
+    """Inline values; money becomes a number of the drawing, the exact one stands in the table."""
+    plain = [
+        {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()} for row in rows
+    ]
+    return alt.Data(values=plain)
+
+
+def _amount(name: str, language: str, *, axis: Any = alt.Y) -> Any:
+    return axis(f"{name}:Q", title=None, axis=alt.Axis(labelExpr=AXIS_NUMBERS[language], tickCount=5))
+
+
+def _tips(language: str, *words: str, **numbers: str) -> list[alt.Tooltip]:
+    """What the pointer shows: words, then numbers ("Q" in full, "%" as a share)."""
+    found = [alt.Tooltip(f"{name}:N", title=text(f"column_{name}", language)) for name in words]
+    formats = {"Q": ",.0f", "%": ".1%"}
+    found += [
+        alt.Tooltip(f"{name}:Q", title=text(f"column_{name}", language), format=formats[form])
+        for name, form in numbers.items()
+    ]
+    return found
+
+
+def _row_height(rows: Sequence[Row], column: str, height: int) -> int:
+    return max(3, len({row[column] for row in rows})) * height + 20
+
+
+def _angle(rows: Sequence[Row], column: str) -> int:
+    """Slanted where level labels would run into each other."""
+    names = {str(row[column]) for row in rows}
+    return -45 if sum(map(len, names)) > 60 else 0

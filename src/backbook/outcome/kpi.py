@@ -1,0 +1,166 @@
+"""The figures of the book on one day: all that a report shows, from the tables that there are.
+
+Everything but the accounts is optional. What an absent table makes impossible is not a zero: the figure is null
+and says what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from backbook.engine import Engine
+from backbook.outcome import activity, decisions, delinquency, flow, size, sleeping
+from backbook.outcome.figures import About, Figure, Figures, Grid, Row, Text, needs
+from backbook.outcome.position import Book, latest, position, read
+from backbook.outcome.scores import scores as score_figures
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A column of the profile that parts the book, with its levels in the order in which they are shown."""
+
+    column: str
+    name: Text
+    levels: Mapping[str, Text]
+    grain: str = "account"
+
+
+def figures(
+    engine: Engine,
+    book: Book,
+    about: About,
+    *,
+    before: Book | None = None,
+    segments: Sequence[Segment] = (),
+    versions: Sequence[Mapping[str, Any]] = (),
+    scores: Any = None,
+    last_scores: Any = None,
+    risk_and_value: tuple[str, str] | None = None,
+    decision: Any = None,
+    names: Mapping[str, Text] = NOTHING,
+    labels: Mapping[str, Text] = NOTHING,
+    moves: Iterable[Row] = (),
+    lists: Iterable[Row] = (),
+    loads: Iterable[Row] = (),
+    quality: Iterable[Row] = (),
+    not_available: Iterable[tuple[Text, Text]] = (),
+    stale: Iterable[Text] = (),
+) -> Figures:
+    """All figures of one report.
+
+    - `book`, `before`: what was known at this and at the previous month-end (see `Book`).
+    - `segments`: segment columns of the profiles.
+    - `versions`: the score versions in use (see `scores.scores`); `scores`, `last_scores`: score tables of this run
+      and of the last one (unit, score, version, points, probability, grade).
+    - `risk_and_value`: two grade columns of the account profile that make the table of risk against value.
+    - `decision`: the decision table; `names`: strategies by id, `labels`: actions, reasons and guardrails by code.
+    - `moves`: rows of strategy, from_action, to_action, cause (data, definition, score), count.
+    - `lists`: rows of action, file, rows. `loads`: rows of table, parsed, rejected, mapped, loaded, unchanged, quarantined.
+    - `quality`: rows of table, level (info, warn, stop), zh, en. `stale`: sentences for the banner.
+    """
+    with engine.scope():
+        grids, found = book_figures(engine, book)
+        if before is not None:
+            _, earlier = book_figures(engine, before, months=False)
+            found = {id: replace(figure, before=earlier.get(id)) for id, figure in found.items()}
+        grids["risk_and_value"] = _risk_and_value(engine, book, risk_and_value)
+        grids |= {
+            "lists": Grid("lists", tuple(_labelled(row, labels) for row in lists)),
+            "loads": Grid("loads", tuple(loads)),
+            "quality": Grid("quality", tuple(quality)),
+        }
+        return Figures(
+            about=about,
+            figures=found,
+            grids=grids,
+            segments=tuple(_segment(engine, segment, book, before) for segment in segments if _has(segment, book)),
+            scores=score_figures(engine, versions, scores, last_scores),
+            strategies=()
+            if decision is None
+            else decisions.strategies(engine, decision, names=names, labels=labels, moves=moves),
+            not_available=tuple(not_available),
+            stale=tuple(stale),
+        )
+
+
+def book_figures(engine: Engine, book: Book, *, months: bool = True) -> tuple[dict[str, Grid], dict[str, Figure]]:
+    """Grids and figures of the book itself; without `months` the slower tables over months are left out."""
+    accounts = engine.cached(position(book))
+    uses = None if book.table("transaction") is None else engine.cached(activity.last_use(book))
+    known_from = None if uses is None else activity.first_day(engine, book)
+    used, bands = size.utilisation(engine, book, accounts)
+    late = delinquency.buckets(engine, accounts)
+    asleep, ahead = sleeping.sleeping(engine, book, accounts, uses, known_from=known_from)
+    found = [
+        *size.counts(engine, book, accounts),
+        *used,
+        *activity.active_accounts(engine, accounts, uses, book.as_of, known_from=known_from),
+        *delinquency.late_figures(late, book.as_of),
+        asleep,
+        *earning(engine, book),
+    ]
+    grids = [bands, late, ahead]
+    if months:
+        grids += [*_months(engine, book), activity.spend_by_month(engine, book)]
+        grids += [
+            size.by_group(engine, accounts, "branch", source="assignment"),
+            size.by_group(engine, accounts, "product_id", source="product_id"),
+        ]
+    return {grid.id: grid for grid in grids}, {figure.id: figure for figure in found}
+
+
+def _months(engine: Engine, book: Book) -> list[Grid]:
+    if book.table("statement") is None:
+        return [Grid(id, needs=needs("statement")) for id in ("net_flow", "roll")]
+    months = engine.cached(flow.statement_months(book))
+    return [flow.net_flow(engine, months, book.as_of), flow.roll(engine, months, book.as_of)]
+
+
+def earning(engine: Engine, book: Book) -> list[Figure]:
+    """What of the billed balance earns interest (循环) and what is in instalments (分期), by the last statements."""
+    ids = {"revolving_share": "revolving_balance", "instalment_share": "instalment_balance"}
+    statement = book.table("statement")
+    if statement is None:
+        return [Figure(id, book.as_of, "balance", None, needs=needs("statement")) for id in ids]
+    last = latest(statement, "account_id", "statement_on")
+    owed = read(last, "total_balance").clip(lower=0)
+    return [_earning(engine, book, last, owed, id, read(last, column), column) for id, column in ids.items()]
+
+
+def _earning(engine: Engine, book: Book, last: Any, owed: Any, id: str, part: Any, column: str) -> Figure:
+    both = part.notnull() & owed.notnull()
+    row = engine.rows(last.aggregate(known=both.sum(), part=part.sum(where=both), owed=owed.sum(where=both)))[0]
+    if not row["known"]:
+        return Figure(id, book.as_of, "balance", None, needs=needs("total_balance", column))
+    return Figure(id, book.as_of, "balance", row["part"], row["owed"])
+
+
+def _has(segment: Segment, book: Book) -> bool:
+    profile = book.accounts if segment.grain == "account" else book.customers
+    return profile is not None and segment.column in profile.columns
+
+
+def _segment(engine: Engine, segment: Segment, book: Book, before: Book | None) -> tuple[Text, Grid]:
+    def profile(of: Book | None) -> Any:
+        return None if of is None else of.accounts if segment.grain == "account" else of.customers
+
+    grid = size.segment_sizes(engine, profile(book), segment.column, segment.levels, last_profile=profile(before))
+    return segment.name, grid
+
+
+def _risk_and_value(engine: Engine, book: Book, columns: tuple[str, str] | None) -> Grid:
+    profile = book.accounts
+    if columns is None or profile is None or not set(columns) <= set(profile.columns):
+        return Grid("risk_and_value", needs=needs(*(columns or ("risk grade", "value grade"))))
+    risk, value = columns
+    counted = profile.group_by(risk=profile[risk], value=profile[value]).agg(accounts=profile.count())
+    return Grid("risk_and_value", tuple(engine.rows(counted.order_by(["risk", "value"]))))
+
+
+def _labelled(row: Row, labels: Mapping[str, Text]) -> Row:
+    return {**row, "action": labels.get(row["action"], Text(row["action"], row["action"]))}

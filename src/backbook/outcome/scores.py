@@ -1,0 +1,107 @@
+"""How good each score is and how it spreads over today's book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from backbook.engine import Engine
+from backbook.outcome.figures import Grid, ScoreFigures, Text
+from backbook.outcome.stability import psi, psi_by_chance, shift
+
+# What a score yields, in the order in which it is preferred for bands.
+SPREAD = ("points", "amount", "probability")
+
+
+def scores(
+    engine: Engine, versions: Sequence[Mapping[str, Any]], now: Any, before: Any = None
+) -> tuple[ScoreFigures, ...]:
+    """One entry per version; `now` and `before` are score tables of this and of the last run.
+
+    A version is a mapping: id, zh, en, version, method, and where it was trained auc, ks, calibration_error, rows
+    and bands (expected, observed, rows).
+    """
+    return tuple(
+        _score(engine, version, _only(now, version["id"]), _only(before, version["id"])) for version in versions
+    )
+
+
+def _only(table: Any, score: str) -> Any:
+    return None if table is None else table.filter(table.score == score)
+
+
+def _score(engine: Engine, version: Mapping[str, Any], now: Any, before: Any) -> ScoreFigures:
+    found = ScoreFigures(
+        id=version["id"],
+        name=Text(version.get("zh") or version["id"], version.get("en") or version["id"]),
+        version=str(version.get("version") or ""),
+        method=version.get("method") or "",
+        rows=version.get("rows"),
+        auc=version.get("auc"),
+        ks=version.get("ks"),
+        calibration_error=version.get("calibration_error"),
+        calibration=Grid("calibration", tuple(_band(n, row) for n, row in enumerate(version.get("bands") or (), 1))),
+        grades=grades(engine, now, before),
+    )
+    return _with_shift(engine, found, now, before)
+
+
+def _band(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    expected, observed = row["expected"], row["observed"]
+    return {
+        "band": number,
+        "rows": row["rows"],
+        "expected": expected,
+        "observed": observed,
+        "ratio": observed / expected if expected else None,
+    }
+
+
+def grades(engine: Engine, now: Any, before: Any = None) -> Grid:
+    """Units by grade, now and before, with the mean probability: grade, units, share, before, probability."""
+    if now is None:
+        return Grid("grades")
+    counted = now.group_by("grade").agg(units=now.count(), known=now.probability.count(), total=_total(now))
+    rows = engine.rows(counted.order_by("grade"))
+    earlier = {} if before is None else _units(engine, before)
+    units = sum(row["units"] for row in rows)
+    return Grid("grades", tuple(_grade(row, units, earlier) for row in rows))
+
+
+def _total(now: Any) -> Any:
+    # Doubles add up differently from run to run; six decimals are all that a score has.
+    return now.probability.cast("decimal(18, 6)").sum()
+
+
+def _grade(row: Mapping[str, Any], units: int, earlier: Mapping[Any, int]) -> dict[str, Any]:
+    return {
+        "grade": row["grade"],
+        "units": row["units"],
+        "share": row["units"] / units,
+        "before": earlier.get(row["grade"], 0) if earlier else None,
+        "probability": float(row["total"]) / row["known"] if row["known"] else None,
+    }
+
+
+def _units(engine: Engine, table: Any) -> dict[Any, int]:
+    return {row["grade"]: row["units"] for row in engine.rows(table.group_by("grade").agg(units=table.count()))}
+
+
+def _with_shift(engine: Engine, found: ScoreFigures, now: Any, before: Any) -> ScoreFigures:
+    if now is None or before is None:
+        return found
+    for column in SPREAD:
+        grid = shift(engine, before, now, column) if column in now.columns and column in before.columns else None
+        if grid:
+            old, new = [row["before"] for row in grid], [row["now"] for row in grid]
+            if not sum(new):
+                return found
+            return replace(
+                found,
+                shift=grid,
+                psi=psi(old, new),
+                psi_by_chance=psi_by_chance(len(old), sum(old), sum(new)),
+                psi_rows=(sum(old), sum(new)),
+            )
+    return found
