@@ -40,10 +40,12 @@ class Engine:
         self._names = 0
         self._made: list[tuple[str, str]] = []
 
-    def parquet(self, files: Sequence[Path | str]) -> Any:
-        """A table over Parquet files, their columns united by name."""
+    def parquet(self, files: Sequence[Path | str], *, path_column: str = "", row_column: str = "") -> Any:
+        """A table over Parquet files, their columns united by name; if named, also each row's file and position from 0."""
         listed = ", ".join(_text(str(file)) for file in files)
-        return self._view(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+        path = f", filename AS {_name(path_column)}" if path_column else ""
+        row = f", file_row_number AS {_name(row_column)}" if row_column else ""
+        return self._view(f"SELECT *{path}{row} FROM read_parquet([{listed}], union_by_name = true)")
 
     def table(self, arrow: pa.Table) -> Any:
         """An Arrow table made readable."""
@@ -58,13 +60,15 @@ class Engine:
         quote: str = '"',
         header: bool = True,
         null_texts: Sequence[str] = ("",),
+        path_column: str = "",
     ) -> Any:
-        """UTF-8 delimited text; every column arrives as text, in the order of the file."""
+        """UTF-8 delimited text; every column arrives as text, in the order of the files; if named, also each row's file."""
         listed = ", ".join(_text(str(file)) for file in files)
         named = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
         nulls = ", ".join(_text(text) for text in null_texts)
+        path = f", filename AS {_name(path_column)}" if path_column else ""
         return self._view(
-            f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = {str(header).lower()}, "
+            f"SELECT *{path} FROM read_csv([{listed}], auto_detect = false, header = {str(header).lower()}, "
             f"columns = {{{named}}}, delim = {_text(separator)}, quote = {_text(quote)}, escape = {_text(quote)}, "
             f"nullstr = [{nulls}], new_line = '\\n', strict_mode = true)"
         )

@@ -1,0 +1,287 @@
+"""Which records a delimited file holds, found line by line before the engine parses it.
+
+The engine reads fast but forgives or stops; a bank needs to know of every line that was not read. So each
+file is looked over first: where records begin and end (a quoted field may hold line breaks), whether each
+has the right number of fields, decodes, and closes its quotes. A file without fault is read where it lies;
+any other is copied without its faulty lines, and those are named with their line numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+
+# Read in pieces of this size, so that memory does not grow with the file.
+PIECE = 32 << 20
+# A quote that stays open over more lines than this was not meant to open: only its first line is at fault.
+LONGEST_RECORD = 200
+NEWLINE, RETURN = 10, 13
+BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A line that could not be read, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass
+class Found:
+    """What the lines of one file are."""
+
+    records: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    # Line numbers of the good records, piece by piece; dropped when they follow from the position.
+    lines: list[np.ndarray] = field(default_factory=list)
+    last_line: int = 0
+    # True while the file could be read where it lies.
+    clean: bool = True
+
+
+@dataclass(frozen=True)
+class Dialect:
+    separator: bytes
+    quote: bytes
+    encoding: str
+    fields: int
+
+
+def decode_piece(piece: bytes, encoding: str) -> tuple[bytes, dict[int, str]]:
+    """The piece as UTF-8 and, by line index, what could not be decoded (those lines become empty of meaning).
+
+    >>> decode_piece("客户\\n".encode("gbk"), "gbk")[0].decode()
+    '客户\\n'
+    """
+    try:
+        text = piece.decode(encoding)
+        return (piece if encoding == "utf-8" else text.encode()), {}
+    except UnicodeDecodeError:
+        pass
+    lines = piece.split(b"\n")
+    wrong: dict[int, str] = {}
+    for index, line in enumerate(lines):
+        try:
+            lines[index] = line.decode(encoding).encode()
+        except UnicodeDecodeError as error:
+            wrong[index] = _not_decoded(line, error, encoding)
+            # Kept one line long, so that the numbers of the lines after it stand.
+            lines[index] = b""
+    return b"\n".join(lines), wrong
+
+
+def _not_decoded(line: bytes, error: UnicodeDecodeError, encoding: str) -> str:
+    other = "gb18030" if encoding == "utf-8" else "utf-8"
+    try:
+        line.decode(other)
+        hint = f"; it reads as {other}: the file mixes encodings"
+    except UnicodeDecodeError:
+        hint = ""
+    return f"byte {error.start + 1} (0x{line[error.start]:02x}) is not {encoding}{hint}"
+
+
+def detect(start: bytes, wanted: str) -> tuple[str, int]:
+    """(encoding, bytes of its mark to leave out), from a file's first bytes.
+
+    `auto` takes UTF-8 unless most lines that are not plain ASCII cannot be UTF-8.
+    """
+    for mark, encoding in BOMS.items():
+        if start.startswith(mark):
+            return encoding, len(mark)
+    if wanted == "utf-16":
+        return "utf-16-le", 0
+    if wanted != "auto":
+        return wanted, 0
+    lines = [line for line in start.split(b"\n")[:-1] or [start] if not line.isascii()]
+    wrong = sum(1 for line in lines if not _is_utf8(line))
+    return ("gb18030" if wrong * 2 > len(lines) else "utf-8"), 0
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def pieces(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """The file in pieces that end with a line break; the last one may not."""
+    wide = encoding.startswith("utf-16")
+    newline = "\n".encode(encoding) if wide else b"\n"
+    rest = b""
+    while block := file.read(PIECE):
+        block = rest + block
+        cut = block.rfind(newline)
+        while wide and cut >= 0 and cut % 2:
+            cut = block.rfind(newline, 0, cut)
+        cut += len(newline) if cut >= 0 else 1
+        rest = block[cut:]
+        if cut:
+            yield block[:cut]
+    if rest:
+        yield rest
+
+
+class Scan:
+    """Looks over one file piece by piece; gives back the good bytes of each."""
+
+    def __init__(self, dialect: Dialect, first_line: int) -> None:
+        self.dialect = dialect
+        self.found = Found(last_line=first_line - 1)
+        # Lines of a record whose quote is still open at the end of a piece.
+        self._open = b""
+
+    def piece(self, data: bytes, *, last: bool) -> bytes:
+        """The good records of one more piece, ended by line feeds."""
+        data = self._open + data
+        self._open = b""
+        text, wrong = decode_piece(data, self.dialect.encoding)
+        if self.dialect.encoding != "utf-8":
+            self.found.clean = False
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n")
+            self.found.clean = False
+        if text and not text.endswith(b"\n"):
+            # Without its line break the last line may be cut off; it is read if its fields are whole.
+            text += b"\n"
+        quote = self.dialect.quote
+        if wrong or (quote and quote in text):
+            return self._careful(text, wrong, data, last=last)
+        return self._fast(text)
+
+    def _fast(self, text: bytes) -> bytes:
+        """No quotes and nothing undecodable: a record is a line."""
+        if not text:
+            return text
+        array = np.frombuffer(text, np.uint8)
+        ends = np.flatnonzero(array == NEWLINE)
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        fields = self._separators(array, text, starts, ends) + 1
+        blank = ends == starts
+        good = (fields == self.dialect.fields) & ~blank
+        numbers = np.arange(self.found.last_line + 1, self.found.last_line + 1 + len(ends))
+        self.found.last_line += len(ends)
+        if good.all():
+            self.found.records += len(ends)
+            self.found.lines.append(numbers)
+            return text
+        self.found.clean = False
+        for index in np.flatnonzero(~good & ~blank):
+            self.found.rejects.append(Reject(int(numbers[index]), self._field_fault(int(fields[index]))))
+        self.found.records += int(good.sum())
+        self.found.lines.append(numbers[good])
+        keep = np.repeat(good, ends - starts + 1)
+        return array[keep].tobytes()
+
+    def _separators(self, array: np.ndarray, text: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        separator = self.dialect.separator
+        if len(separator) == 1:
+            places = np.flatnonzero(array == separator[0])
+        else:
+            # `finditer` does not count overlapping ones: a|+|+|+|b has three fields.
+            places = np.fromiter((found.start() for found in re.finditer(re.escape(separator), text)), np.int64)
+        before = np.searchsorted(places, np.concatenate((starts[:1], ends)))
+        return np.diff(before)
+
+    def _field_fault(self, fields: int) -> str:
+        return f"{fields} fields where {self.dialect.fields} were expected"
+
+    def _careful(self, text: bytes, wrong: dict[int, str], data: bytes, *, last: bool) -> bytes:
+        """Line by line: records may span lines, lines may not decode."""
+        lines = text.split(b"\n")[:-1]
+        raw = data.split(b"\n")
+        good: list[bytes] = []
+        numbers: list[int] = []
+        index = 0
+        while index < len(lines):
+            number = self.found.last_line + 1 + index
+            if index in wrong:
+                self._reject(number, wrong[index])
+                index += 1
+                continue
+            line = lines[index]
+            if not line:
+                self.found.clean = False
+                index += 1
+                continue
+            if self.dialect.quote not in line or not self.dialect.quote:
+                fields, after = line.count(self.dialect.separator) + 1, index + 1
+            else:
+                fields, after = self._record(lines, index, wrong)
+                if after is None and not last and len(lines) - index <= LONGEST_RECORD:
+                    # The record goes on in the next piece.
+                    self._open = b"\n".join(raw[index:])
+                    break
+            if fields == self.dialect.fields and after is not None:
+                good.append(b"\n".join(lines[index:after]))
+                numbers.append(number)
+                index = after
+            else:
+                reason = "a quote is opened and not closed properly" if after is None or not fields else self._field_fault(fields)
+                after = after or index + 1
+                self._reject(number, reason)
+                index = after
+        self.found.last_line += index
+        self.found.records += len(good)
+        self.found.lines.append(np.array(numbers, np.int64))
+        return b"\n".join([*good, b""]) if good else b""
+
+    def _record(self, lines: list[bytes], index: int, wrong: dict[int, str]) -> tuple[int, int | None]:
+        """(fields, index after the record); no index when its quote stays open, no fields when it is misplaced."""
+        record = lines[index]
+        for after in range(index + 1, min(index + LONGEST_RECORD, len(lines)) + 1):
+            fields = count_fields(record, self.dialect.separator, self.dialect.quote)
+            if fields is not None:
+                return fields, after
+            if after in wrong or after >= len(lines):
+                break
+            record += b"\n" + lines[after]
+        return 0, None
+
+    def _reject(self, line: int, reason: str) -> None:
+        self.found.clean = False
+        self.found.rejects.append(Reject(line, reason))
+
+
+def count_fields(record: bytes, separator: bytes, quote: bytes) -> int | None:
+    """Fields of a record; None when a quote is still open, 0 when a quote stands where none may.
+
+    >>> count_fields(b'a,"b,c","d""e"', b",", b'"')
+    3
+    >>> count_fields(b'a,"b', b",", b'"') is None
+    True
+    >>> count_fields(b'a,"b"c', b",", b'"')
+    0
+    """
+    fields, place = 0, 0
+    while True:
+        fields += 1
+        if record.startswith(quote, place):
+            place += 1
+            while True:
+                end = record.find(quote, place)
+                if end < 0:
+                    return None
+                place = end + 1
+                if not record.startswith(quote, place):
+                    break
+                place += 1
+            if place == len(record):
+                return fields
+            if not record.startswith(separator, place):
+                return 0
+            place += len(separator)
+        else:
+            end = record.find(separator, place)
+            value = record[place:] if end < 0 else record[place:end]
+            if quote in value:
+                return 0
+            if end < 0:
+                return fields
+            place = end + len(separator)
