@@ -1,0 +1,112 @@
+"""A first-match table: conditions in order, the first that holds decides.
+
+Unknown is not false: the table stops at the first branch whose condition is not known, and refers the case with
+the unknown columns named. A branch with `when_unknown="skip"` lets the table go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import ibis
+
+from .expression import Expression
+from .nodes import Node, never_null
+from .to_ibis import ibis_value
+from .to_python import Writer, column_names, compiled, loading, number_columns
+
+# What one evaluation gives: the branch that matched, the unknown columns when it is referred, and the path.
+Path = tuple[tuple[str, bool | None], ...]
+Outcome = tuple[int | None, tuple[str, ...], Path]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One line of the table; the last usually has the condition `true`."""
+
+    id: str
+    condition: Expression
+    when_unknown: Literal["refer", "skip"] = "refer"
+
+
+@dataclass(frozen=True)
+class FirstMatch:
+    """The table, for a whole book and for one customer."""
+
+    branches: tuple[Branch, ...]
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset().union(*(branch.condition.reads for branch in self.branches))
+
+    def stopped(self, table: Any) -> Any:
+        """The index of the branch at which each row stops, matched or referred; null when none does."""
+        steps = []
+        for index, branch in enumerate(self.branches):
+            condition = branch.condition.ibis(table)
+            if branch.when_unknown == "refer" and not never_null(branch.condition.node):
+                condition = ibis.coalesce(condition, ibis.literal(True))
+            steps.append((condition, ibis.literal(index, type="int64")))
+        return ibis.cases(*steps, else_=ibis.null("int64")) if steps else ibis.null("int64")
+
+    def ibis(self, table: Any) -> tuple[Any, Any]:
+        """For each row the index of the branch that matched (null: none, or referred), and the unknown columns.
+
+        The second value is null unless the row is referred; then it names the unknown columns, joined by commas.
+        """
+        matched, unknown = [], []
+        for index, branch in enumerate(self.branches):
+            condition = branch.condition.ibis(table)
+            matched.append((condition, ibis.literal(index, type="int64")))
+            unknown.append((condition, ibis.null("string")))
+            if branch.when_unknown == "refer" and not never_null(branch.condition.node):
+                matched.append((condition.isnull(), ibis.null("int64")))
+                unknown.append((condition.isnull(), _unknown_names(branch.condition.node, table)))
+        if not matched:
+            return ibis.null("int64"), ibis.null("string")
+        return ibis.cases(*matched, else_=ibis.null("int64")), ibis.cases(*unknown, else_=ibis.null("string"))
+
+    def python(self) -> Callable[[Mapping[str, Any]], Outcome]:
+        """One row at a time: (index or None, unknown columns, path of (branch id, True, False or None))."""
+        columns = column_names(self.reads)
+        writer = Writer(columns)
+        numbers = set().union(*(number_columns(branch.condition.node) for branch in self.branches))
+        lines = loading(columns, numbers) + ["path = []"]
+        for index, branch in enumerate(self.branches):
+            lines += self._step(index, branch, writer, columns)
+        lines.append("return None, (), tuple(path)")
+        return compiled("first_match", lines, writer.constants)
+
+    def _step(self, index: int, branch: Branch, writer: Writer, columns: Mapping[str, str]) -> list[str]:
+        piece = writer.piece(branch.condition.node)
+        lines = [
+            f"held = {piece.code}",
+            f"path.append(({branch.id!r}, held))",
+            f"if held: return {index}, (), tuple(path)",
+        ]
+        if piece.null and branch.when_unknown == "refer":
+            reads = sorted(branch.condition.reads)
+            pairs = ", ".join(f"({name!r}, {columns[name]})" for name in reads)
+            lines.append(f"if held is None: return None, {writer.constant(unknown_names)}(({pairs},)), tuple(path)")
+        return lines
+
+
+def unknown_names(values: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
+    """The columns without a value; all of them when each has one and the result is still not known (x / 0)."""
+    return tuple(name for name, value in values if value is None) or tuple(name for name, _ in values)
+
+
+def _unknown_names(node: Node, table: Any) -> Any:
+    reads = {part.value: part for part in node.walk() if part.op == "name"}
+    joined = ibis.literal("")
+    for name in sorted(reads):
+        joined = joined + ibis_value(reads[name], table).isnull().ifelse(f",{name}", "")
+    everything = ",".join(sorted(reads))
+    return (joined == "").ifelse(everything, joined.substr(1))
+
+
+def first_match(branches: Sequence[Branch]) -> FirstMatch:
+    """A first-match table of the branches, in their order."""
+    return FirstMatch(tuple(branches))
