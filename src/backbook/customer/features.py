@@ -1,0 +1,222 @@
+"""Features measured: many definitions in, one row per account (or per customer) out.
+
+Every measure looks back from `as_of` and reads only what was known by then; an outcome looks ahead of `as_of` and
+is known later, by `known_by`. Null is not known, zero is known to be none: a unit without a row spent nothing,
+but a window that begins before its table's first day, that needs a table the bank does not have, or that is not
+over yet, is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+
+from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.measures import by_value, finish
+from backbook.customer.passes import BY_VALUE, IBIS, UNIT, Finish, Pass, prepared
+from backbook.customer.reader import Reader
+from backbook.customer.reading import read_features, read_outcomes
+from backbook.customer.registry import PREVIOUS
+from backbook.customer.units import Units, units
+from backbook.customer.window import CYCLES, Window
+from backbook.sources.contract import TABLES
+from backbook.sources.table import Table
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A definition that cannot be had from this bank's data, and what it needs."""
+
+    kind: str
+    id: str
+    needs: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.id}' needs {self.needs}"
+
+
+def measure(
+    features: Sequence[Feature],
+    reader: Reader,
+    as_of: date,
+    of: Units | Any | None = None,
+    *,
+    known_by: date | None = None,
+    grain: str | None = None,
+) -> Any:
+    """The measured features of one grain: a row per unit, its key and a column per feature.
+
+    `of` is the units, or a table with `account_id` (or `customer_id`) whose units are meant; all when left out.
+    Derived features and roll-ups are the profile's business and are not in it.
+    """
+    known_by = known_by or as_of
+    grain = grain or next((feature.grain for feature in features if feature.measure), ACCOUNT)
+    whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
+    wanted = [feature for feature in features if feature.measure and feature.grain == grain]
+    lacking = {missing.id for missing in not_available(wanted, reader, as_of, known_by=known_by)}
+    plan = _Plan(reader, as_of, known_by, grain, whose)
+    for table in dict.fromkeys(feature.table for feature in wanted if feature.id not in lacking):
+        plan.read(str(table), [feature for feature in wanted if feature.table == table and feature.id not in lacking])
+    return plan.finished(wanted)
+
+
+def not_available(
+    features: Iterable[Feature], reader: Reader, as_of: date, *, known_by: date | None = None
+) -> list[Missing]:
+    """The measured features that are null for every unit at `as_of`, with what each needs."""
+    found = []
+    for feature in features:
+        needs = _needs(feature, reader, as_of, known_by or as_of) if feature.measure else None
+        if needs is not None:
+            found.append(Missing(feature.kind, feature.id, needs))
+    return found
+
+
+def _needs(feature: Feature, reader: Reader, as_of: date, known_by: date) -> str | None:
+    assert feature.table is not None and feature.window is not None
+    table = source(feature, reader)
+    if table is None or not reader.has(table):
+        columns = ", ".join(sorted(feature.columns - {"as_of"})) if feature.table == "attribute" else ""
+        return f"`{feature.table}`" + (f" with {columns}" if columns else "")
+    empty = _delivered(feature) - reader.filled(table)
+    if empty:
+        return ", ".join(f"`{feature.table}.{column}`" for column in sorted(empty))
+    if feature.window.last(as_of) > known_by:
+        return f"what is known by {feature.window.last(as_of)}"
+    begins, first = feature.window.first(as_of), reader.first_day(table)
+    if begins is not None and (first is None or first > begins):
+        return f"`{feature.table}` from {begins}"
+    return None
+
+
+def _delivered(feature: Feature) -> frozenset[str]:
+    """The bank's own columns that the feature reads."""
+    return frozenset(column.removeprefix(PREVIOUS) for column in feature.columns if column != "as_of")
+
+
+def source(feature: Feature, reader: Reader) -> str | None:
+    """The lake's table: the contract's name, or the wide table that delivers the feature's columns."""
+    return reader.wide_table_of(_delivered(feature)) if feature.table == "attribute" else feature.table
+
+
+class _Plan:
+    """The passes of one call: each table read once, its aggregates joined to the units."""
+
+    def __init__(self, reader: Reader, as_of: date, known_by: date, grain: str, whose: Units) -> None:
+        self.reader, self.as_of, self.known_by, self.grain, self.whose = reader, as_of, known_by, grain, whose
+        self.key = "account_id" if grain == ACCOUNT else "customer_id"
+        self.joined: list[Any] = []
+        self.finishers: dict[str, Finish] = {}
+
+    def read(self, table: str, features: Sequence[Feature]) -> None:
+        """One pass over the table for its plain measures, one more per column whose values are told apart."""
+        name = table.partition(".")[0]
+        if table == "attribute":
+            for wide in dict.fromkeys(source(feature, self.reader) for feature in features):
+                self._read(str(wide), name, [feature for feature in features if source(feature, self.reader) == wide])
+            return
+        self._read(table, name, features)
+
+    def _read(self, stored: str, name: str, features: Sequence[Feature]) -> None:
+        rows = self.reader.rows(stored, self.known_by)
+        contract = TABLES[name]
+        prefix = f"{stored.replace('.', '_')}_"
+        plain = [feature for feature in features if feature.measure not in BY_VALUE]
+        if plain:
+            self._plain(rows, contract, plain, prefix)
+        of_values: dict[str, list[Feature]] = {}
+        for feature in features:
+            if feature.measure in BY_VALUE:
+                assert feature.of is not None
+                of_values.setdefault(feature.of.text, []).append(feature)
+        for place, same in enumerate(of_values.values()):
+            over = Pass(self._rows(rows, contract, same), contract, self.as_of, prefix)
+            table, finishers = by_value(same, over, f"{prefix}v{place}_")
+            self.joined.append(table)
+            self.finishers |= {id_: self._known(same, id_, one) for id_, one in finishers.items()}
+
+    def _plain(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> None:
+        over = Pass(self._rows(rows, contract, features), contract, self.as_of, prefix)
+        finishers = {feature.id: finish(feature, over) for feature in features}
+        cycles = None
+        if any(_window(feature).unit == CYCLES for feature in features):
+            cycles = over.part(("cycles",), lambda: over.rows["_cycle"].max())
+        self.joined.append(over.aggregated())
+        self.finishers |= {id_: self._known(features, id_, one, cycles) for id_, one in finishers.items()}
+
+    def _rows(self, rows: Any, contract: Table, features: Sequence[Feature]) -> Any:
+        return prepared(_owned(rows, contract, self.grain, self.whose), contract, self.as_of, features)
+
+    def _known(self, features: Sequence[Feature], id_: str, one: Finish, cycles: str | None = None) -> Finish:
+        """Null where the last n cycles are not all known: fewer statements, and a life that began before them."""
+        window = next(_window(feature) for feature in features if feature.id == id_)
+        if window.unit != CYCLES or cycles is None:
+            return one
+        first = self.reader.first_day("statement")
+
+        def value(units: Any) -> Any:
+            known = ibis.coalesce(units[cycles], 0) >= window.size
+            if first is not None:
+                known = known | ibis.coalesce(units.opened_on >= ibis.literal(first), False)
+            found = one(units)
+            return known.ifelse(found, ibis.null(found.type()))
+
+        return value
+
+    def finished(self, features: Sequence[Feature]) -> Any:
+        table = self.whose.accounts if self.grain == ACCOUNT else self.whose.customers
+        for aggregated in self.joined:
+            named = aggregated.rename({f"_{place}": UNIT for place in (len(table.columns),)})
+            key = f"_{len(table.columns)}"
+            table = table.left_join(named, table[self.key] == named[key]).drop(key)
+        values = {
+            feature.id: self.finishers[feature.id](table).cast(IBIS[feature.type])
+            if feature.id in self.finishers
+            else ibis.null(IBIS[feature.type])
+            for feature in features
+        }
+        return table.select(self.key, **values)
+
+
+def _window(feature: Feature) -> Window:
+    assert feature.window is not None
+    return feature.window
+
+
+def _owned(rows: Any, contract: Table, grain: str, whose: Units) -> Any:
+    """The rows, each beside its unit; rows of others are gone."""
+    if grain == ACCOUNT and "account_id" in contract:
+        owned = rows.mutate(**{UNIT: rows.account_id}).filter(rows.account_id.notnull())
+        return owned if whose.whole else owned.semi_join(whose.accounts, owned[UNIT] == whose.accounts.account_id)
+    if grain == ACCOUNT:
+        lines = whose.accounts.filter(whose.accounts.line_id.notnull()).select("line_id", **{UNIT: "account_id"})
+        return rows.join(lines, "line_id")
+    return _of_customers(rows, contract, whose)
+
+
+def _of_customers(rows: Any, contract: Table, whose: Units) -> Any:
+    """By account where the row names one, else by line, else by party record."""
+    accounts, ways = whose.accounts, []
+    if "account_id" in contract:
+        owner = accounts.select(_account="account_id", _by_account="customer_id")
+        rows = rows.left_join(owner, rows.account_id == owner["_account"]).drop("_account")
+        ways.append("_by_account")
+    if "line_id" in contract and "account_id" not in contract:
+        lines = accounts.filter(accounts.line_id.notnull())
+        owner = lines.group_by(_line=lines.line_id).agg(_by_line=lines.customer_id.min())
+        rows = rows.left_join(owner, rows.line_id == owner["_line"]).drop("_line")
+        ways.append("_by_line")
+    if "party_id" in contract and contract.name != "account":
+        owner = whose.parties.select(_system="system", _party="party_id", _by_party="customer_id")
+        rows = rows.left_join(owner, [rows.system == owner["_system"], rows.party_id == owner["_party"]])
+        rows = rows.drop("_system", "_party")
+        ways.append("_by_party")
+    rows = rows.mutate(**{UNIT: ibis.coalesce(*(rows[way] for way in ways))}).drop(*ways)
+    return rows.filter(rows[UNIT].notnull())
+
+
+__all__ = ["ACCOUNT", "CUSTOMER", "Feature", "Missing", "measure", "not_available", "read_features", "read_outcomes"]

@@ -1,0 +1,68 @@
+"""Who is who: which party records are one person.
+
+Thin for now, and exact: records with the same identity document are one person, every other record is its own.
+The customer bears the id of the first record, so the id is stable as records are added.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import ibis
+
+from backbook.customer.reader import Reader
+
+COLUMNS = ("system", "party_id", "customer_id", "since", "until", "rule", "probability")
+DOCUMENT = "id_document_hash"
+# Tables that name people; those without a party record are records of their own.
+PEOPLE = ("party", "account")
+
+
+def identify(reader: Reader, as_of: date) -> Any:
+    """system, party_id, customer_id, since, until, rule (`document` or `own`), probability; one row per record."""
+    records = _records(reader, as_of)
+    first = ibis.window(group_by="document", order_by=["since", "system", "party_id"])
+    alone = records.document.isnull()
+    own = records.system + ":" + records.party_id
+    identified = records.mutate(
+        customer_id=alone.ifelse(own, own.first().over(first)),
+        shared=(~alone) & (records.count().over(ibis.window(group_by="document")) > 1),
+    )
+    return identified.select(
+        "system",
+        "party_id",
+        "customer_id",
+        "since",
+        until=ibis.null("date"),
+        rule=identified.shared.ifelse("document", "own"),
+        probability=ibis.literal(1.0),
+    )
+
+
+def _records(reader: Reader, as_of: date) -> Any:
+    """Every party record that any table names: system, party_id, document, since."""
+    found = []
+    for table in (*PEOPLE, *reader.wide_tables()):
+        rows = reader.rows(table, as_of)
+        if rows is None or not {"system", "party_id"} <= set(rows.columns):
+            continue
+        rows = rows.filter(rows.system.notnull(), rows.party_id.notnull())
+        document = rows[DOCUMENT] if DOCUMENT in rows.columns else ibis.null("string")
+        found.append(rows.select("system", "party_id", document=document.cast("string"), since=_since(rows, as_of)))
+    if not found:
+        return ibis.memtable(
+            {"system": [], "party_id": [], "document": [], "since": []},
+            schema={"system": "string", "party_id": "string", "document": "string", "since": "date"},
+        )
+    stacked = ibis.union(*found) if len(found) > 1 else found[0]
+    return stacked.group_by(["system", "party_id"]).agg(document=stacked.document.max(), since=stacked.since.min())
+
+
+def _since(rows: Any, as_of: date) -> Any:
+    """The first day of a record: made, opened, else known."""
+    for column in ("created_at", "opened_on", "known_on"):
+        if column in rows.columns:
+            day = rows[column].date() if rows[column].type().is_timestamp() else rows[column]
+            return ibis.coalesce(day, rows.known_on if "known_on" in rows.columns else None, ibis.literal(as_of))
+    return ibis.literal(as_of)

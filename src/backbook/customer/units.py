@@ -1,0 +1,72 @@
+"""Whose profile is built: accounts with their owner, and the party records of these owners.
+
+Training draws its units first. A feature of a customer then needs every account of the owners, so the accounts
+that are measured may be more than those that were asked for; the profile keeps only the latter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+
+from backbook.customer.identity import identify
+from backbook.customer.reader import Reader
+
+ACCOUNT_COLUMNS = ("account_id", "customer_id", "system", "party_id", "line_id", "opened_on")
+
+
+@dataclass(frozen=True)
+class Units:
+    """`accounts`: account_id, customer_id, system, party_id, line_id, opened_on. `parties`: system, party_id,
+    customer_id. `customers`: customer_id, system, party_id (of the first record). `asked`: account_ids, or None
+    for the whole book."""
+
+    accounts: Any
+    parties: Any
+    customers: Any
+    asked: Any | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.asked is None
+
+
+def units(reader: Reader, as_of: date, *, only: Any | None = None, identity: Any | None = None) -> Units:
+    """The units known at `as_of`: all of them, or the owners of the accounts (customers) in `only`.
+
+    `only` has a column `account_id` or `customer_id`; `identity` is the identity table when it is already there.
+    """
+    parties = identity if identity is not None else identify(reader, as_of)
+    parties = reader.engine.cached(parties)
+    accounts = _accounts(reader, as_of, parties)
+    asked = None
+    if only is not None:
+        key = "account_id" if "account_id" in only.columns else "customer_id"
+        asked = reader.engine.cached(only.select(key).distinct())
+        owners = accounts.semi_join(asked, key).select("customer_id") if key == "account_id" else asked
+        owners = reader.engine.cached(owners.distinct())
+        accounts, parties = accounts.semi_join(owners, "customer_id"), parties.semi_join(owners, "customer_id")
+    accounts, parties = reader.engine.cached(accounts), reader.engine.cached(parties)
+    return Units(accounts, parties, _customers(parties), asked)
+
+
+def _accounts(reader: Reader, as_of: date, parties: Any) -> Any:
+    rows = reader.rows("account", as_of)
+    if rows is None:
+        return ibis.memtable(
+            {column: [] for column in ACCOUNT_COLUMNS},
+            schema={column: "date" if column == "opened_on" else "string" for column in ACCOUNT_COLUMNS},
+        )
+    line = rows.line_id if "line_id" in rows.columns else ibis.null("string")
+    rows = rows.select("account_id", "system", "party_id", "opened_on", line_id=line.cast("string"))
+    owned = rows.join(parties.select("system", "party_id", "customer_id"), ["system", "party_id"])
+    return owned.select(*ACCOUNT_COLUMNS)
+
+
+def _customers(parties: Any) -> Any:
+    """The first record of each customer is the one whose id the customer bears."""
+    own = parties.system + ":" + parties.party_id == parties.customer_id
+    return parties.filter(own).select("customer_id", "system", "party_id")
