@@ -1,0 +1,252 @@
+"""One month of the made-up issuer, from the first day to the last.
+
+    hidden traits ─▶ what presses, who wakes ─▶ payments, purchases ─▶ statements ─▶ losses, closings
+
+`live` changes the state and returns the facts of the month. It reads nothing but the state, the decisions and
+draws that belong to (account, month, purpose): another decision for one customer leaves all others as they were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .bank import (
+    INSTALMENT_OFFER,
+    WAKE_OFFER,
+    Decisions,
+    apply_limits,
+)
+from .billing import bill, past_due_at_end
+from .book import CLOSED, OPEN, WRITTEN_OFF, Book, State, book, first_state, sleep_hazard, wake_hazard
+from .chance import Array, Chance
+from .days import NEVER, Month
+from .paying import Wishes, miss_probability, pay
+from .people import People, people
+from .postings import (
+    ALL_AT_ONCE,
+    CASH,
+    CASH_LOAN,
+    CHARGE_OFF,
+    CHARGE_OFF_BACK,
+    PURCHASE,
+    RECOVERY,
+    Postings,
+    post,
+    postings,
+    together,
+)
+from .settings import CHARGE_OFF_AFTER_DAYS, CHARGE_OFF_BY_DAYS, CHARGE_OFF_CHANCE, PLANS_AT_ONCE, UNUSED, Settings
+from .spending import Requests, spend
+
+
+@dataclass(frozen=True)
+class World:
+    """The people of one part, their accounts, and the chance that is theirs."""
+
+    settings: Settings
+    chance: Chance
+    folk: People
+    accounts: Book
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What happened in one month; `state` of its end belongs to it."""
+
+    month: Month
+    decisions: Decisions
+    postings: Postings
+    declined: Requests
+    settled: Array  # accounts whose statement of the month before fell due in this one
+    settled_bills: Array  # … as it was printed
+    settled_in_time: Array
+    billed: Array  # accounts with a statement in this month
+    plans_ended: PlanRows
+    cycles: Array
+    days_past_due: Array
+    written_off: Array
+    miss_probability: Array
+    woken: Array
+
+
+@dataclass(frozen=True)
+class PlanRows:
+    """Instalment plans as they stand."""
+
+    account: Array
+    serial: Array
+    kind: Array
+    principal: Array
+    term: Array
+    rate: Array
+    opened: Array
+    left: Array
+    early: Array
+
+
+def begin(settings: Settings, numbers: Array) -> tuple[World, State]:
+    """The world of these people and its state before the warm-up."""
+    chance = Chance(settings.seed)
+    folk = people(settings, chance, numbers)
+    accounts = book(settings, chance, folk)
+    return World(settings, chance, folk, accounts), first_state(settings, chance, folk, accounts)
+
+
+def live(world: World, state: State, month: Month, decisions: Decisions) -> Facts:
+    """Live one month; `state` becomes that of its last day."""
+    chance, folk, accounts = world.chance, world.folk, world.accounts
+    apply_limits(state, decisions.limits, month)
+    _press(world, state, month)
+    woken = _wake(world, state, month, decisions)
+    wishes = Wishes(_instalment_wishes(world, decisions))
+    risk = miss_probability(folk, accounts, state, np.arange(len(accounts)))
+
+    paid_first = pay(chance, folk, accounts, state, month, False, wishes)
+    _post_all(state, paid_first)
+    settled = np.flatnonzero(~accounts.early & (state.statement_month == month.number - 1))
+    settled_bills, settled_in_time = state.bill[settled], state.in_time[settled]
+
+    spent, declined = spend(chance, folk, accounts, state, month, world.settings.wallet_share)
+    cycle_end = month.first + accounts.cycle_day - 1
+    before = spent.day <= cycle_end[spent.account]
+    post(state, spent.at(before))
+    charged, billed = bill(accounts, state, month)
+    post(state, spent.at(~before))
+    paid_then = pay(chance, folk, accounts, state, month, True, wishes)
+    _post_all(state, paid_then)
+    _remember_use(state, spent)
+
+    ended = _close(world, state, month)
+    cycles, days = past_due_at_end(accounts, state, month)
+    state.blocked = (state.blocked & (cycles > 0)) | (cycles >= 2)
+    lost, written_off = _write_off(world, state, month, days)
+    plans_ended = _finished_plans(state)
+    everything = together([spent, *paid_first, *charged, *paid_then, *ended, *lost])
+    return Facts(
+        month, decisions, everything, declined, settled, settled_bills, settled_in_time, np.flatnonzero(billed),
+        plans_ended, cycles, days, written_off, risk, woken,
+    )  # fmt: skip
+
+
+def _press(world: World, state: State, month: Month) -> None:
+    """What presses moves back to its mean; now and then a shock (a job, a bill, an illness)."""
+    folk, chance, number = world.folk, world.chance, month.number
+    strikes = chance.happens(0.0060 * np.exp(-0.5 * folk.stability), "shock", folk.number, month=number)
+    size = 1.2 - 1.0 * np.log1p(-chance.uniform("shock size", folk.number, month=number))
+    mean = folk.pressure + world.settings.downturn
+    drift = 0.24 * chance.normal("drift", folk.number, month=number)
+    state.pressure = mean + 0.93 * (state.pressure - mean) + drift + strikes * np.minimum(size, 4.5)
+
+
+def _wake(world: World, state: State, month: Month, decisions: Decisions) -> Array:
+    """Cards fall asleep and wake; an offer adds to waking, or takes from it. Returns who woke."""
+    folk, accounts, chance = world.folk, world.accounts, world.chance
+    asked = np.zeros(len(accounts))
+    made = decisions.contacts
+    reached = (made.offer == WAKE_OFFER) & ~made.held_out
+    asked[made.account[reached]] = 0.06 * folk.wake_taste[accounts.person[made.account[reached]]]
+    luck = chance.uniform("sleep", accounts.key, month=month.number)
+    wakes = ~state.awake & (luck < np.clip(wake_hazard(folk, accounts.person) + asked, 0, 1))
+    unused = folk.habit[accounts.person] == UNUSED
+    falls = state.awake & (luck < np.where(unused, 0.6, sleep_hazard(folk, accounts.person)))
+    state.awake = (state.awake | wakes) & ~falls
+    return np.flatnonzero(wakes)
+
+
+def _instalment_wishes(world: World, decisions: Decisions) -> Array:
+    wishes = np.zeros(len(world.accounts))
+    made = decisions.contacts
+    reached = (made.offer == INSTALMENT_OFFER) & ~made.held_out
+    account = made.account[reached]
+    wishes[account] = world.folk.instalment_taste[world.accounts.person[account]]
+    return wishes
+
+
+def _post_all(state: State, parts: list[Postings]) -> None:
+    for part in parts:
+        post(state, part)
+
+
+def _remember_use(state: State, spent: Postings) -> None:
+    used = (spent.code == PURCHASE) | (spent.code == CASH) | (spent.code == CASH_LOAN)
+    np.maximum.at(state.last_use, spent.account[used], spent.day[used])
+    state.uses += np.bincount(spent.account[used], minlength=len(state.uses))
+
+
+def _close(world: World, state: State, month: Month) -> list[Postings]:
+    """Who wants to leave asks, settles all, and is closed when nothing is owed."""
+    folk, accounts, chance = world.folk, world.accounts, world.chance
+    person = accounts.person
+    hazard = 0.0022 * np.exp(-0.6 * folk.loyalty[person] + 0.25 * folk.price_taste[person]) * np.where(state.awake, 1.0, 2.0)
+    there = (state.status == OPEN) & (accounts.opened < month.first - 60)
+    asks = there & ~state.leaving & ~state.blocked & chance.happens(hazard, "leaves", accounts.key, month=month.number)
+    state.leaving = state.leaving | asks
+    nothing = there & state.leaving & (state.ledger == 0) & ~state.plan_left.any(axis=1)
+    state.status[nothing] = CLOSED
+    state.closed[nothing] = month.last
+    settling = np.flatnonzero(state.leaving & (state.status == OPEN) & state.plan_left.any(axis=1))
+    called = postings(settling, np.full(len(settling), month.last), np.full(len(settling), 20 * 3600), ALL_AT_ONCE, state.outstanding()[settling])
+    state.plan_left[settling] = 0
+    post(state, called)
+    return [called]
+
+
+def _write_off(world: World, state: State, month: Month, days: Array) -> tuple[list[Postings], Array]:
+    """核销: the lost leave the book some time after 180 days; a little of it comes back later."""
+    accounts, chance = world.accounts, world.chance
+    old = (state.status == OPEN) & (days > CHARGE_OFF_AFTER_DAYS)
+    gone = old & (chance.happens(CHARGE_OFF_CHANCE, "write off", accounts.key, month=month.number) | (days > CHARGE_OFF_BY_DAYS - 30))
+    who = np.flatnonzero(gone)
+    evening = np.full(len(who), 21 * 3600)
+    day = np.full(len(who), month.last)
+    called = postings(who, day, evening, ALL_AT_ONCE, state.outstanding()[who])
+    state.plan_left[who] = 0
+    post(state, called)
+    lost = postings(who, day, evening + 60, CHARGE_OFF, -state.ledger[who])
+    post(state, lost)
+    state.status[who] = WRITTEN_OFF
+    state.closed[who] = month.last
+    state.billed[who] = 0
+    state.due[who] = 0
+    return [called.at(called.amount > 0), lost, *_recoveries(world, state, month)], who
+
+
+def _recoveries(world: World, state: State, month: Month) -> list[Postings]:
+    accounts, chance = world.accounts, world.chance
+    earlier = (state.status == WRITTEN_OFF) & (state.closed < month.first)
+    who = np.flatnonzero(earlier & chance.happens(0.03, "recovery", accounts.key, month=month.number))
+    amount = 20_000 + chance.whole(300_000, "recovered", accounts.key[who], month=month.number)
+    day = month.first + chance.whole(month.length, "recovery day", accounts.key[who], month=month.number)
+    noon = np.full(len(who), 12 * 3600)
+    # What comes back first undoes as much of the charge-off: the ledger of the account stays at zero.
+    return [postings(who, day, noon, CHARGE_OFF_BACK, amount), postings(who, day, noon + 1, RECOVERY, -amount)]
+
+
+def _finished_plans(state: State) -> PlanRows:
+    """Take plans without principal left out of the state; they are told one last time."""
+    rows = plan_rows(state, (state.plan > 0) & (state.plan_left == 0))
+    done = (state.plan > 0) & (state.plan_left == 0)
+    for name in ("plan", "plan_principal", "plan_term", "plan_done", "plan_kind", "plan_opened"):
+        getattr(state, name)[done] = 0
+    return rows
+
+
+def plan_rows(state: State, chosen: Array) -> PlanRows:
+    account, slot = np.nonzero(chosen)
+    assert slot.size == 0 or slot.max() < PLANS_AT_ONCE
+    return PlanRows(
+        account=account,
+        serial=state.plan[account, slot],
+        kind=state.plan_kind[account, slot],
+        principal=state.plan_principal[account, slot],
+        term=state.plan_term[account, slot],
+        rate=state.plan_rate[account, slot],
+        opened=state.plan_opened[account, slot],
+        left=state.plan_left[account, slot],
+        early=state.plan_done[account, slot] < state.plan_term[account, slot],
+    )
+
+
+__all__ = ["NEVER", "Facts", "PlanRows", "World", "begin", "live", "plan_rows"]

@@ -1,0 +1,103 @@
+"""What is posted to accounts in one month: the only way in which a ledger changes.
+
+Amounts are in cents; what raises the debt is positive. The code says what a posting is, as in a card core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from .chance import Array
+from .book import Book, State
+
+PURCHASE, CASH, CASH_LOAN, REFUND = 1000, 2000, 2100, 3000
+PAYMENT, PAYMENT_BY_DEBIT = 4000, 4001
+ANNUAL_FEE, LATE_FEE, CASH_FEE, FEE_WAIVER = 5000, 5100, 5200, 5900
+INTEREST, INSTALMENT_INTEREST = 6000, 6100
+INSTALMENT, INTO_INSTALMENTS, ALL_AT_ONCE = 7000, 7100, 7200
+CHARGE_OFF, RECOVERY, CHARGE_OFF_BACK = 8000, 8100, 8101
+
+# How each code counts in a statement: column of State.cycle, or none.
+PURCHASES, ADVANCES, PAYMENTS, INTERESTS, FEES = range(5)
+CYCLE_COLUMN = {
+    PURCHASE: PURCHASES,
+    REFUND: PURCHASES,
+    CASH: ADVANCES,
+    CASH_LOAN: ADVANCES,
+    PAYMENT: PAYMENTS,
+    PAYMENT_BY_DEBIT: PAYMENTS,
+    INTEREST: INTERESTS,
+    INSTALMENT_INTEREST: INTERESTS,
+    ANNUAL_FEE: FEES,
+    LATE_FEE: FEES,
+    CASH_FEE: FEES,
+    FEE_WAIVER: FEES,
+}
+
+
+@dataclass(frozen=True)
+class Postings:
+    """One row per posting. Columns about a merchant are -1 where there is none."""
+
+    account: Array
+    day: Array
+    second: Array
+    code: Array
+    amount: Array
+    category: Array
+    merchant: Array
+    city: Array
+    abroad: Array
+    online: Array
+    wallet: Array
+    card: Array  # 0 the main card, 1 the virtual one, 2 the supplementary one
+    reverses: Array  # row of the posting that is taken back, or -1
+
+    def __len__(self) -> int:
+        return len(self.account)
+
+    def at(self, rows: Array) -> Postings:
+        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+def postings(account: Array, day: Array, second: Array, code: Array | int, amount: Array, **more: Array) -> Postings:
+    """Postings of which only what is named differs from the usual."""
+    n = len(account)
+    usual = {name: np.full(n, -1, np.int64) for name in ("category", "merchant", "city", "abroad", "wallet", "reverses")}
+    usual |= {"online": np.zeros(n, bool), "card": np.zeros(n, np.int64)}
+    codes = np.broadcast_to(np.asarray(code, np.int64), n)
+    return Postings(account=account, day=day, second=second, code=codes, amount=amount, **(usual | more))
+
+
+def together(parts: list[Postings]) -> Postings:
+    """All postings of a month in the order of time; `reverses` must only point into the first part."""
+    whole = Postings(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Postings)})
+    order = np.lexsort((whole.account, whole.second, whole.day))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    sorted_ = whole.at(order)
+    return replace(sorted_, reverses=np.where(sorted_.reverses >= 0, rank[sorted_.reverses], -1))
+
+
+def post(state: State, entries: Postings) -> None:
+    """Let postings change the ledgers and what the next statement will say of them."""
+    n = len(state.ledger)
+    state.ledger += _sums(entries.account, entries.amount, n)
+    column = np.full(10_000, -1)
+    column[list(CYCLE_COLUMN)] = list(CYCLE_COLUMN.values())
+    column = column[entries.code]
+    for place in np.unique(column[column >= 0]):
+        mine = column == place
+        state.cycle[:, place] += _sums(entries.account[mine], entries.amount[mine], n)
+
+
+def _sums(account: Array, amount: Array, n: int) -> Array:
+    # Doubles hold whole cents exactly up to 2**53, far above any account.
+    return np.bincount(account, weights=amount, minlength=n).astype(np.int64)
+
+
+def per_line(accounts: Book, values: Array) -> Array:
+    """Sums of account values over the accounts of each line."""
+    return _sums(accounts.line, values, accounts.lines)
