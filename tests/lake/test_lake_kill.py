@@ -6,6 +6,7 @@ nothing and with half of it written. What SIGKILL cannot show, a lost page cache
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ def killed(folder: Path, run: Run, disk: Disk) -> bool:
     """Perform the run in a child process; True when SIGKILL ended it."""
     child = os.fork()
     if child == 0:
+        gc.disable()  # a collection would copy every page of the parent
         try:
             run(Lake(folder, disk=disk), disk)
             os._exit(0)

@@ -169,7 +169,10 @@ class Lake:
         except Refusal as error:
             return [], [Fault("HEAD", None, str(error))]
         faults: list[Fault] = []
-        for number in reversed(self.heads()):
+        numbers = self.heads()
+        if heads[0].number not in (0, *numbers):
+            faults.append(Fault(f"heads/{heads[0].number:06d}.json", None, "The file is missing.", "Copy HEAD to it."))
+        for number in reversed(numbers):
             name = f"heads/{number:06d}.json"
             try:
                 place = self.path / name
