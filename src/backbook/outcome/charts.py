@@ -128,7 +128,7 @@ def sleeping(rows: Sequence[Row], alerts: Sequence[float], language: str) -> alt
         y=alt.Y("share:Q", title=None, axis=alt.Axis(format="~%"), scale=alt.Scale(domain=[0, top])),
         tooltip=_tips(language, "on", share="%", asleep="Q"),
     )  # fmt: skip
-    values = bars.mark_text(dy=-8, color=INK, fontSize=12).encode(text=alt.Text("share:Q", format=".1%"))
+    values = bars.mark_text(dy=14, color="white", fontSize=12).encode(text=alt.Text("share:Q", format=".1%"))
     marks = alt.Chart(alt.Data(values=lines)).encode(y=alt.Y("line:Q"))
     rules = marks.mark_rule(color=RED, strokeDash=[5, 4])
     names = marks.mark_text(align="right", dy=-7, color=RED, fontSize=11).encode(text="label:N", x=alt.value("width"))
@@ -188,7 +188,7 @@ def _two(rows: Sequence[Row], x: str, now: str, language: str) -> alt.Chart:
 def calibration(rows: Sequence[Row], language: str) -> alt.LayerChart:
     """Expected against observed by band; on the line both are equal."""
     top = max([*(float(row["expected"]) for row in rows), *(float(row["observed"]) for row in rows), 0.01]) * 1.05
-    axis = {"axis": alt.Axis(format="~%"), "scale": alt.Scale(domain=[0, top])}
+    axis = {"axis": alt.Axis(format="~%", tickCount=6), "scale": alt.Scale(domain=[0, top])}
     line = alt.Chart(alt.Data(values=[{"at": 0}, {"at": top}])).mark_line(color=GREY, strokeDash=[5, 4]).encode(
         x=alt.X("at:Q", **axis), y=alt.Y("at:Q", **axis)
     )  # fmt: skip
@@ -205,7 +205,7 @@ def actions(rows: Sequence[Row], language: str) -> alt.Chart:
     return _chart(rows, height=_row_height(rows, "action", 30)).mark_bar().encode(
         y=alt.Y("action:N", sort=None, title=None),
         x=_amount("units", language, axis=alt.X),
-        color=alt.Color("arm:N"),
+        color=alt.Color("arm:N", sort=None),
         tooltip=_tips(language, "action", "arm", units="Q", share="%"),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ def strategies(
     counted = decision.group_by(["strategy", "version", "arm", "action", "reasons", "blocked"]).agg(
         units=decision.count()
     )
-    rows = engine.rows(counted)
+    rows: list[Row] = list(engine.rows(counted))
     moved = list(moves)
     found = []
     for id in sorted({row["strategy"] for row in rows}):
@@ -57,7 +57,8 @@ def _actions(rows: list[Row], labels: Labels) -> tuple[Row, ...]:
     for (action, arm), number in units.items():
         arms[arm] += number
         totals[action] += number
-    order = sorted(units, key=lambda pair: (-totals[pair[0]], *pair))
+    # The largest action first, and within it the largest arm: the champion.
+    order = sorted(units, key=lambda pair: (-totals[pair[0]], pair[0], -arms[pair[1]], pair[1]))
     return tuple(
         {
             "action": _label(action, labels),

@@ -149,6 +149,8 @@ def _parts(figure: Figure, language: str) -> str:
         parts = f"{write(figure.numerator, language)} / {write(figure.denominator, language)}"
     else:
         parts = numbers.count(figure.numerator, language)
+        if parts == numbers.short(figure.value, language):
+            return ""  # the value already says it in full
     return f"{parts} {unit}".strip()
 
 

@@ -20,8 +20,6 @@ MONEY = "decimal(18, 2)"
 WORST_BUCKET = 7
 BUCKETS = tuple(range(WORST_BUCKET + 1))
 
-CLOSED = ("closed", "written_off")
-
 
 @dataclass(frozen=True)
 class Book:
@@ -127,21 +125,33 @@ def _base(book: Book) -> Any:
     table = account if account is not None else book.accounts
     if table is None:
         raise ValueError("A report needs the account table or the account profile.")
-    closed_on, status = read(table, "closed_on", "date"), read(table, "status", "string")
-    closed = (closed_on <= book.as_of).fill_null(False) | status.isin(CLOSED).fill_null(False)
-    return table.select(
+    closed = (read(table, "closed_on", "date") <= book.as_of).fill_null(False)
+    accounts = table.select(
         account_id=table.account_id.cast("string"),
         system=read(table, "system", "string"),
         party_id=read(table, "party_id", "string"),
         product_id=read(table, "product_id", "string"),
         line_id=read(table, "line_id", "string"),
-        is_open=~closed,
-        is_written_off=(status == "written_off").fill_null(False),
+        is_closed=closed,
         own_balance=read(table, "balance"),
         own_limit=read(table, "credit_limit"),
         own_days=read(table, "days_past_due", "int64"),
         own_cycles=read(table, "cycles_past_due", "int64"),
     )
+    return _with_loss(accounts, book)
+
+
+def _with_loss(accounts: Any, book: Book) -> Any:
+    """`is_written_off` by the marks of the accounts, and `is_open`."""
+    mark = book.table("mark")
+    if mark is None or "account_id" not in mark.columns:
+        return accounts.mutate(is_written_off=ibis.literal(False), is_open=~accounts.is_closed)
+    in_force = (mark.since <= book.as_of) & (read(mark, "until", "date") > book.as_of).fill_null(True)
+    lost = mark.filter(mark.kind == "written_off", mark.account_id.notnull(), in_force)
+    lost = lost.select(_lost=lost.account_id.cast("string")).distinct()
+    joined = accounts.left_join(lost, accounts.account_id == lost._lost)
+    written_off = joined._lost.notnull()
+    return joined.mutate(is_written_off=written_off, is_open=~joined.is_closed & ~written_off).drop("_lost")
 
 
 def _with_branch(accounts: Any, book: Book) -> Any:

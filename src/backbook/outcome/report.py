@@ -24,6 +24,9 @@ from backbook.outcome.texts import TEXTS, text
 
 LANGUAGES = ("zh", "en")
 
+# The one thing of the drawing library that the page calls.
+SNIPPET = "window.vegaEmbed = vegaEmbed;"
+
 # Vega's interpreter (`ast`) draws without `eval`, which the page's own policy forbids.
 DRAWING = """
 const charts = JSON.parse(document.getElementById("charts").textContent);
@@ -49,7 +52,7 @@ def html(figures: Figures, language: str) -> str:
     drawn = [block for section in found for block in section.blocks if block.chart is not None]
     library = Markup(_library())
     drawing = Markup(DRAWING)
-    return _template().render(
+    page: str = _template().render(
         about=figures.about,
         language=language,
         t=lambda key: text(key, language),
@@ -64,6 +67,7 @@ def html(figures: Figures, language: str) -> str:
         drawing=drawing,
         script_hashes=Markup(" ".join(f"'{_policy_hash(script)}'" for script in (library, drawing))),
     )
+    return page
 
 
 def specs(figures: Figures, language: str) -> list[dict[str, Any]]:
@@ -91,6 +95,18 @@ def _inline(data: Any) -> Markup:
     return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
 
 
+def marked(words: str) -> Markup:
+    """Words with their `names` set as code.
+
+    >>> marked("needs `card` & more")
+    Markup('needs <code>card</code> &amp; more')
+    """
+    parts = str(words).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
+
+
 def _policy_hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
@@ -98,7 +114,7 @@ def _policy_hash(script: str) -> str:
 @cache
 def _library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script."""
-    bundle: str = vl_convert.javascript_bundle()
+    bundle: str = vl_convert.javascript_bundle(SNIPPET)
     return bundle.replace("</script", "<\\/script")
 
 
@@ -108,4 +124,5 @@ def _template() -> Any:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["marked"] = marked
     return environment.get_template("report.html")

@@ -87,7 +87,7 @@ def sleeping(
     if known_from is None:
         return _not_available(book.as_of, begins_late(f"{SLEEP_MONTHS} 个月", f"{SLEEP_MONTHS} months", known_from))
     cards = last_use_by_card(cards_in_issue(book, accounts), uses)
-    counts = {}
+    counts: dict[str, Any] = {}
     for days in AHEAD_DAYS:
         state = asleep(cards, book.as_of + timedelta(days=days), known_from=known_from)
         counts |= {f"asleep_{days}": state.fill_null(False).sum(), f"unknown_{days}": state.isnull().sum()}

@@ -7,6 +7,7 @@ watch, above act: a convention). Chance alone gives about (bands - 1) (1/n + 1/m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import log
 from typing import Any
 
@@ -73,5 +74,5 @@ def _counts(engine: Engine, table: Any, column: str, edges: Sequence[Any]) -> di
 
 
 def _names(edges: Sequence[Any]) -> list[str]:
-    inner = [f"{low}–{high}" for low, high in zip(edges, edges[1:], strict=False)]
+    inner = [f"{low}–{high}" for low, high in pairwise(edges)]
     return [f"≤ {edges[0]}", *inner, f"> {edges[-1]}"]

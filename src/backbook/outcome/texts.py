@@ -9,7 +9,11 @@ from backbook.outcome.figures import Text
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a figure is called, what it is made of, and which way is good ("up", "down" or neither)."""
+    """What a figure is called, what it is made of, and which way is good ("up", "down" or neither).
+
+    Numbers of cards and customers have no good way: they may not be what a card centre is judged by
+    (notice of 7 July 2022).
+    """
 
     name: Text
     made_of: Text
@@ -18,9 +22,9 @@ class Meaning:
 
 FIGURES: dict[str, Meaning] = {
     "accounts": Meaning(Text("账户数", "Accounts"), Text("已知的全部账户，含已销户", "all accounts known, the closed ones among them")),
-    "open_accounts": Meaning(Text("存量账户", "Open accounts"), Text("未销户、未核销", "neither closed nor written off"), "up"),
-    "customers": Meaning(Text("客户数", "Customers"), Text("按人计，一人多户计一次", "people; one with several accounts counts once"), "up"),
-    "balance": Meaning(Text("透支余额", "Balance owed"), Text("溢缴款按零计", "an overpaid account owes nothing"), "up"),
+    "open_accounts": Meaning(Text("存量账户", "Open accounts"), Text("未销户、未核销", "neither closed nor written off")),
+    "customers": Meaning(Text("客户数", "Customers"), Text("按人计，一人多户计一次", "people; one with several accounts counts once")),
+    "balance": Meaning(Text("透支余额", "Balance owed"), Text("溢缴款按零计", "an overpaid account owes nothing")),
     "limits": Meaning(Text("授信总额", "Credit limits"), Text("未销户账户；共享额度只计一次", "open accounts; a shared limit counts once")),
     "utilisation": Meaning(Text("额度使用率", "Utilisation"), Text("Σ 余额 ÷ Σ 额度，溢缴款按零计", "Σ balance ÷ Σ limit, overpaid as zero")),
     "active_30d": Meaning(Text("30 天活跃率", "Active in 30 days"), Text("30 天内有客户主动交易的账户 ÷ 存量账户", "open accounts that the customer used ÷ open accounts"), "up"),
