@@ -34,27 +34,35 @@ os.register_at_fork(after_in_child=_let_go_in_the_child)
 @contextmanager
 def held(path: Path, who: str, disk: Disk) -> Iterator[None]:
     """Hold the lock at `path`; raises NotAllowed at once, naming the holder, when another has it."""
-    try:
+    with _refusing(path):
         descriptor = disk.open_lock(path)
-    except OSError as error:
-        raise refused(error, path.parent, "Nothing was written.") from error
     _held.add(descriptor)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotAllowed(
-                f"{path.parent} is being written by {_holder(descriptor)}. Wait until it is done."
-            ) from None
-        except OSError as error:
-            raise refused(error, path.parent, "The writer's lock could not be had.") from error
-        disk.stamp(descriptor, _text(who))
+        with _refusing(path):
+            _take(descriptor, path)
+            disk.stamp(descriptor, _text(who))
         yield
-        disk.stamp(descriptor, b"")
+        with suppress(OSError):
+            disk.stamp(descriptor, b"")
     finally:
         if descriptor in _held:
             _held.discard(descriptor)
             os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NotAllowed(f"{path.parent} is being written by {_holder(descriptor)}. Wait until it is done.") from None
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise refused(error, path.parent, "The writer's lock could not be had; nothing was written.") from error
 
 
 def _text(who: str) -> bytes:

@@ -114,8 +114,8 @@ class Writer:
         moves = {aside: file for aside, file in self._moves.items() if file.path in named}
         with self._stopping():
             self._place_files(moves)
-            self._place_manifests(manifests)
             self._check(list(moves.values()))
+            self._place_manifests(manifests)
             self._switch(head)
         self.head = head
         self._begin()
