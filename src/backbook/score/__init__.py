@@ -1,1 +1,46 @@
-"""Numbers that predict: trained on the book itself, versioned, explained."""
+"""Numbers that predict: trained on the book itself, versioned, explained.
+
+    definition (scores/*.yaml) ─▶ sample (past dates, honest) ─▶ version ─▶ a row per unit, with grade and reasons
+
+`make` turns a definition into a version, or says what the book would need for it; `apply` scores a profile by it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from backbook.engine import Engine
+from backbook.score.apply import apply, columns, for_one
+from backbook.score.definition import SCORECARD, Score
+from backbook.score.reading import Columns, read_scores, score_names
+from backbook.score.registry import Unavailable, Version, champion, register
+from backbook.score.target import Book, Sample, sample
+from backbook.score.train import train
+from backbook.score.value import amount
+
+__all__ = [
+    "Book",
+    "Columns",
+    "Sample",
+    "Score",
+    "Unavailable",
+    "Version",
+    "apply",
+    "champion",
+    "columns",
+    "for_one",
+    "make",
+    "read_scores",
+    "register",
+    "sample",
+    "score_names",
+    "train",
+]
+
+
+def make(score: Score, engine: Engine, as_of: date, book: Book) -> Version | Unavailable:
+    """A new version of the score from what the book knew by `as_of`."""
+    if score.method != SCORECARD:
+        return amount(score, engine, as_of, book)
+    found = sample(score, engine, as_of, book)
+    return found if isinstance(found, Unavailable) else train(score, found)

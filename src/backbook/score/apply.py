@@ -1,0 +1,120 @@
+"""Scores given: one row per unit, by the expressions of a version and nothing else.
+
+Units outside the score's population get no points, no amount and no grade: the score was never asked about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ibis
+
+from backbook.errors import BadData
+from backbook.expressions import Expression, Name, Type, parse
+from backbook.score.definition import SCORECARD, yielded
+from backbook.score.formula import BINS
+from backbook.score.registry import Version
+
+REASONS = 4
+# What every score table has besides the key, whatever the method: null where the method has no such thing.
+COLUMNS = {
+    "score": "string",
+    "version": "string",
+    "points": "int64",
+    "probability": "float64",
+    "amount": "decimal(18, 2)",
+    "grade": "string",
+    **{f"reason_{place}": "string" for place in range(1, REASONS + 1)},
+}
+
+
+def apply(version: Version, profile: Any) -> Any:
+    """A row per unit of the profile: its key, and the columns of `COLUMNS`.
+
+    Reasons are codes `feature:bin` (see `Version.reason`), most points lost first; fewer than four are null.
+    Raises BadData when the profile lacks a column that the version reads.
+    """
+    lacking = sorted({name.name for name in version.columns} - set(profile.columns))
+    if lacking:
+        raise BadData(
+            f"{version.id} reads {', '.join(lacking)}, which the profile does not have. "
+            "Bring the definition back, or train the score again without it."
+        )
+    scored = profile.select(version.key, *sorted({name.name for name in version.columns} - {version.key}))
+    for column, expression in compiled(version).items():
+        scored = scored.mutate(**{column: expression.ibis(scored)})
+    given: dict[str, Any] = {column: scored[column] for column in COLUMNS if column in scored.columns}
+    given |= {"score": ibis.literal(version.score), "version": ibis.literal(version.id)}
+    given |= _reasons(version, scored)
+    return scored.select(
+        version.key,
+        **{
+            column: given[column].cast(type) if column in given else ibis.null(type) for column, type in COLUMNS.items()
+        },
+    )
+
+
+def compiled(version: Version) -> dict[str, Expression]:
+    """The version's expressions in the order in which they read one another."""
+    names = version.names
+    found: dict[str, Expression] = {}
+    for column, type in (
+        ("points", Type.WHOLE),
+        ("probability", Type.NUMBER),
+        ("amount", Type.MONEY),
+        ("grade", Type.TEXT),
+    ):
+        if column in version.expressions:
+            text = version.expressions[column]
+            if "population" in version.expressions and column in ("points", "amount"):
+                text = f"case when {version.expressions['population']} then {text} else null end"
+            found[column] = parse(text, names, expect=type)
+            names = names.with_names([Name(column, type)])
+    return found
+
+
+def columns(version: Version, given: Any) -> Any:
+    """What the score adds to a profile: its key and `behaviour_points`, `behaviour_probability`, `behaviour_grade`."""
+    content = version.content
+    added = yielded(version.score, content["zh"], content["en"], version.method, ())
+    source = {name.name: name.name.removeprefix(f"{version.score}_") for name in added}
+    return given.select(version.key, **{name: given[column] for name, column in source.items()})
+
+
+def _reasons(version: Version, scored: Any) -> dict[str, Any]:
+    """The reasons of every row: keys sorted, the highest decoded."""
+    texts = version.content.get("reason_keys", ())
+    if version.method != SCORECARD or not texts:
+        return {}
+    keys = [parse(text, version.names, expect=Type.WHOLE).ibis(scored) for text in texts]
+    codes = ibis.array([ibis.literal(each["code"]) for each in version.content["reasons"]])
+    ordered = ibis.array(keys).sort()
+    found = {}
+    for place in range(1, REASONS + 1):
+        if place > len(keys):
+            break
+        key = ordered[len(keys) - place]
+        known = scored.points.notnull() & (key > 0)
+        found[f"reason_{place}"] = known.ifelse(codes[BINS - 1 - key % BINS], ibis.null("string"))
+    return found
+
+
+def for_one(version: Version) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """The same for one unit at hand: a function from its profile row to the columns of `COLUMNS`."""
+    steps = {column: expression.python() for column, expression in compiled(version).items()}
+    keys = [parse(text, version.names, expect=Type.WHOLE).python() for text in version.content.get("reason_keys", ())]
+    codes = [each["code"] for each in version.content.get("reasons", ())]
+
+    def score(row: Mapping[str, Any]) -> dict[str, Any]:
+        values = dict(row)
+        for column, step in steps.items():
+            values[column] = step(values)
+        given = dict.fromkeys(COLUMNS) | {"score": version.score, "version": version.id}
+        given |= {column: values[column] for column in steps}
+        lost = sorted((key(row) for key in keys), reverse=True)[:REASONS] if given["points"] is not None else []
+        for place, key in enumerate(lost, 1):
+            given[f"reason_{place}"] = codes[BINS - 1 - key % BINS] if key > 0 else None
+        return given
+
+    return score

@@ -1,0 +1,205 @@
+"""A scorecard: what each bin of each feature adds to the points, learned by logistic regression.
+
+The regression stands on weights of evidence, so a coefficient above zero means that the feature works the way
+its bins say. Features whose coefficient turns negative beside the others are taken out: their points would
+contradict their own bins. Points are whole numbers and the chance is derived from them alone, so that a book
+scored in one pass and a customer scored at the counter can never differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from backbook.expressions import Name
+from backbook.score.binning import Binning, Rules, binned
+from backbook.score.counting import Fine
+from backbook.score.definition import Points
+
+Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
+
+# Less information value than this is not worth a row of the card (a usual rule says .02 for "hardly any").
+LEAST_INFORMATION = 0.01
+# Of two features whose evidence goes so nearly alike, the one with more information speaks for both.
+MOST_CORRELATION = 0.9
+# Coefficients are kept to six decimals: what two machines may add up differently lies far below.
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Characteristic:
+    """One feature of the card: its bins, its coefficient and the points of each bin (the worst has 0)."""
+
+    name: Name
+    binning: Binning
+    coefficient: float
+    points: tuple[int, ...] = ()
+
+    @property
+    def best(self) -> int:
+        return max(self.points)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A fitted scorecard; the points of a unit are `start` and those of its bins."""
+
+    characteristics: tuple[Characteristic, ...]
+    intercept: float
+    scale: Points
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def factor(self) -> float:
+        """Points for odds e times as good."""
+        return round(self.scale.double / math.log(2), DIGITS)
+
+    @cached_property
+    def even(self) -> float:
+        """The points at which an event is as likely as none."""
+        return round(self.scale.base - self.scale.double / math.log(2) * math.log(self.scale.odds), DIGITS)
+
+    @cached_property
+    def start(self) -> int:
+        worst = self.intercept + sum(one.coefficient * max(_evidences(one.binning)) for one in self.characteristics)
+        return _whole(self.even - self.factor * worst)
+
+    def odds(self, fines: Mapping[str, Fine], rows: npt.NDArray[Any]) -> Floats:
+        """Logarithm of the odds of an event, before anything is rounded."""
+        total = np.full(len(rows), self.intercept)
+        for one in self.characteristics:
+            total += one.coefficient * one.binning.evidence[fines[one.name.name].codes[rows]]
+        return total
+
+    def points(self, fines: Mapping[str, Fine], rows: npt.NDArray[Any]) -> Wholes:
+        total = np.full(len(rows), self.start, dtype=np.int64)
+        for one in self.characteristics:
+            by_code = np.array(one.points)[np.array(one.binning.bin_of)]
+            total += by_code[fines[one.name.name].codes[rows]]
+        return total
+
+    def chances(self, points: Wholes) -> Floats:
+        """Probability of an event at these points, to six decimals."""
+        chances: Floats = np.round(1 / (1 + np.exp((points - self.even) / self.factor)), DIGITS)
+        return chances
+
+    def calibrated(self, intercept: float, slope: float) -> Card:
+        """The card with its odds moved and stretched as measured on rows that it has not seen."""
+        moved = [replace(one, coefficient=round(one.coefficient * slope, DIGITS)) for one in self.characteristics]
+        return made(moved, intercept + slope * self.intercept, self.scale, self.left_out)
+
+
+def made(
+    characteristics: Sequence[Characteristic], intercept: float, scale: Points, left_out: Sequence[tuple[str, str]] = ()
+) -> Card:
+    """The card with whole points for every bin."""
+    factor = scale.double / math.log(2)
+    with_points = []
+    for one in characteristics:
+        worst = max(_evidences(one.binning))
+        points = tuple(_whole(factor * one.coefficient * (worst - bin.evidence)) for bin in one.binning.bins)
+        with_points.append(replace(one, points=points))
+    return Card(tuple(with_points), round(intercept, DIGITS), scale, tuple(left_out))
+
+
+def fit(
+    fines: Sequence[Fine],
+    target: Marks,
+    rows: npt.NDArray[Any],
+    *,
+    scale: Points,
+    monotone: Mapping[str, str] | None = None,
+    rules: Rules | None = None,
+    most_features: int = 20,
+) -> Card:
+    """The card that the given rows teach; it has no characteristic where no feature says anything."""
+    directions = monotone or {}
+    binnings = {
+        fine.name.name: binned(
+            fine, fine.counts(target, rows), direction=directions.get(fine.name.name, "auto"), rules=rules
+        )
+        for fine in fines
+    }
+    by_name = {fine.name.name: fine for fine in fines}
+    evidence = {
+        name: binning.evidence[by_name[name].codes[rows]].astype(np.float64) for name, binning in binnings.items()
+    }
+    chosen, left_out = _informative(binnings, evidence)
+    with threadpool_limits(1):
+        # One thread: the same sums in the same order whatever the machine, and faster at this size.
+        chosen, coefficients, intercept, dropped = _regression(chosen, evidence, target[rows], most_features)
+    found = [
+        Characteristic(by_name[name].name, binnings[name], round(float(coefficient), DIGITS))
+        for name, coefficient in zip(chosen, coefficients, strict=True)
+    ]
+    return made(found, intercept, scale, [*left_out, *dropped])
+
+
+def _informative(
+    binnings: Mapping[str, Binning], evidence: Mapping[str, Floats]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Features by falling information value, without the weak ones and the near doubles."""
+    ordered = sorted(binnings, key=lambda name: (-binnings[name].information, name))
+    left_out = [(name, "little information") for name in ordered if binnings[name].information < LEAST_INFORMATION]
+    strong = [name for name in ordered if binnings[name].information >= LEAST_INFORMATION]
+    if not strong:
+        return [], left_out
+    with threadpool_limits(1):
+        alike = np.abs(np.atleast_2d(np.corrcoef(np.array([evidence[name] for name in strong]))))
+    kept: list[int] = []
+    for place, name in enumerate(strong):
+        twin = next((other for other in kept if alike[place, other] > MOST_CORRELATION), None)
+        if twin is None:
+            kept.append(place)
+        else:
+            left_out.append((name, f"says what {strong[twin]} says"))
+    return [strong[place] for place in kept], left_out
+
+
+def _regression(
+    names: Sequence[str], evidence: Mapping[str, Floats], target: Marks, most: int
+) -> tuple[list[str], Floats, float, list[tuple[str, str]]]:
+    """Refit until every sign is right and at most `most` features are left; the weakest go first."""
+    kept = list(names)
+    dropped: list[tuple[str, str]] = []
+    while kept:
+        columns = np.column_stack([evidence[name] for name in kept])
+        coefficients, intercept = logistic(columns, target)
+        strength = coefficients * columns.std(axis=0)
+        wrong = np.flatnonzero(coefficients <= 0)
+        excess = len(kept) - most
+        if not len(wrong) and excess <= 0:
+            return kept, coefficients, intercept, dropped
+        # Half of them at a time: what is left may turn right, or weak, once the worst are gone.
+        going = wrong if len(wrong) else np.arange(len(kept))
+        count = (len(wrong) + 1) // 2 if len(wrong) else (excess + 1) // 2
+        leaving = {int(place) for place in going[np.argsort(strength[going], kind="stable")][:count]}
+        why = "against its own bins beside the others" if len(wrong) else "adds least beside the others"
+        dropped += [(kept[place], why) for place in sorted(leaving)]
+        kept = [name for place, name in enumerate(kept) if place not in leaving]
+    rate = float(target.mean())
+    return [], np.array([]), math.log(rate / (1 - rate)), dropped
+
+
+def logistic(columns: Floats, target: Marks, *, strength: float = 1.0) -> tuple[Floats, float]:
+    """Coefficients and intercept; ridge of a strength that counts only in small samples."""
+    model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100).fit(columns, target)
+    return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
+
+
+def _evidences(binning: Binning) -> list[float]:
+    return [one.evidence for one in binning.bins]
+
+
+def _whole(value: float) -> int:
+    return math.floor(value + 0.5)
