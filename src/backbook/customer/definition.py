@@ -40,6 +40,8 @@ class Feature:
     of: Expression | None = None
     filter: Expression | None = None
     within: Expression | None = None
+    # The date column that the window is laid on, where it is not the table's own.
+    dated: str | None = None
     window: Window | None = None
     rollup: str | None = None
     none: int | float | str | bool | None = None
@@ -76,6 +78,7 @@ class Feature:
             "of": self.of and self.of.text,
             "filter": self.filter and self.filter.text,
             "within": self.within and self.within.text,
+            "dated": self.dated,
             "window": self.window and str(self.window),
             "rollup": self.rollup,
             "none": self.none,

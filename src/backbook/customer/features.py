@@ -8,35 +8,22 @@ over yet, is null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import ibis
 
+from backbook.customer.availability import Missing, not_available, source
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
 from backbook.customer.measures import by_value, finish
 from backbook.customer.passes import BY_VALUE, IBIS, UNIT, Finish, Pass, prepared
 from backbook.customer.reader import Reader
 from backbook.customer.reading import read_features, read_outcomes
-from backbook.customer.registry import PREVIOUS
 from backbook.customer.units import Units, units
 from backbook.customer.window import CYCLES, Window
 from backbook.sources.contract import TABLES
 from backbook.sources.table import Table
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A definition that cannot be had from this bank's data, and what it needs."""
-
-    kind: str
-    id: str
-    needs: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} '{self.id}' needs {self.needs}"
 
 
 def measure(
@@ -62,45 +49,6 @@ def measure(
     for table in dict.fromkeys(feature.table for feature in wanted if feature.id not in lacking):
         plan.read(str(table), [feature for feature in wanted if feature.table == table and feature.id not in lacking])
     return plan.finished(wanted)
-
-
-def not_available(
-    features: Iterable[Feature], reader: Reader, as_of: date, *, known_by: date | None = None
-) -> list[Missing]:
-    """The measured features that are null for every unit at `as_of`, with what each needs."""
-    found = []
-    for feature in features:
-        needs = _needs(feature, reader, as_of, known_by or as_of) if feature.measure else None
-        if needs is not None:
-            found.append(Missing(feature.kind, feature.id, needs))
-    return found
-
-
-def _needs(feature: Feature, reader: Reader, as_of: date, known_by: date) -> str | None:
-    assert feature.table is not None and feature.window is not None
-    table = source(feature, reader)
-    if table is None or not reader.has(table):
-        columns = ", ".join(sorted(feature.columns - {"as_of"})) if feature.table == "attribute" else ""
-        return f"`{feature.table}`" + (f" with {columns}" if columns else "")
-    empty = _delivered(feature) - reader.filled(table)
-    if empty:
-        return ", ".join(f"`{feature.table}.{column}`" for column in sorted(empty))
-    if feature.window.last(as_of) > known_by:
-        return f"what is known by {feature.window.last(as_of)}"
-    begins, first = feature.window.first(as_of), reader.first_day(table)
-    if begins is not None and (first is None or first > begins):
-        return f"`{feature.table}` from {begins}"
-    return None
-
-
-def _delivered(feature: Feature) -> frozenset[str]:
-    """The bank's own columns that the feature reads."""
-    return frozenset(column.removeprefix(PREVIOUS) for column in feature.columns if column != "as_of")
-
-
-def source(feature: Feature, reader: Reader) -> str | None:
-    """The lake's table: the contract's name, or the wide table that delivers the feature's columns."""
-    return reader.wide_table_of(_delivered(feature)) if feature.table == "attribute" else feature.table
 
 
 class _Plan:

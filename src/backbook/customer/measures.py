@@ -13,7 +13,7 @@ from typing import Any
 import ibis
 
 from backbook.customer.definition import Feature
-from backbook.customer.passes import IBIS, Finish, Pass, exact
+from backbook.customer.passes import IBIS, Finish, Pass, day_of, exact
 from backbook.customer.window import CYCLES
 from backbook.expressions import Expression, Type
 
@@ -69,8 +69,8 @@ def _share(feature: Feature, over: Pass) -> Finish:
 def _days_since(feature: Feature, over: Pass) -> Finish:
     """Days since the latest such day; in an outcome, days until the first."""
     ahead = feature.window is not None and feature.window.ahead
-    moment = over.event if feature.of is None else feature.of.ibis(over.rows)
-    day = moment.date() if moment.type().is_timestamp() else moment
+    moment = over.event(feature) if feature.of is None else feature.of.ibis(over.rows)
+    day = day_of(moment)
     key = feature.of.text if feature.of is not None else "event"
     found = over.extreme(feature, "min" if ahead else "max", day, f"day of {key}")
     as_of = ibis.literal(over.as_of)
@@ -89,12 +89,12 @@ def _slope(feature: Feature, over: Pass) -> Finish:
     of, window = _of(feature), feature.window
     assert window is not None
     known = of.ibis(over.rows)
-    where = over.where(window, feature.filter)
+    where = over.where(feature, feature.filter)
     counts = known.notnull() if where is None else where & known.notnull()
-    x, y = over.steps(window), exact(known, of.type)
+    x, y = over.steps(feature), exact(known, of.type)
 
     def part(what: str, value: Any) -> str:
-        key = (what, of.text, feature.filter.text if feature.filter else "", str(window))
+        key = (what, of.text, feature.filter.text if feature.filter else "", f"{window} {feature.dated or ''}")
         return over.part(key, lambda: counts.ifelse(value, ibis.null(value.type())).sum())
 
     n, sx, sy = part("n", ibis.literal(1, "int64")), part("x", x), part("y", y)
@@ -119,14 +119,15 @@ def _streak(feature: Feature, over: Pass) -> Finish:
         inside = over.rows["_cycle"] <= window.size
         broken = inside & ~ibis.coalesce(holds, False)
         first = over.part(
-            ("broken", said, str(window)), lambda: broken.ifelse(over.rows["_cycle"], ibis.null("int64")).min()
+            ("broken", said, f"{window} {feature.dated or ''}"),
+            lambda: broken.ifelse(over.rows["_cycle"], ibis.null("int64")).min(),
         )
         rows = over.count(feature)
         return lambda units: ibis.coalesce(units[first] - 1, units[rows], 0).cast("int64")
     months = [
         over.part(
             ("month", said, str(back)),
-            lambda back=back: (holds & (over.months_after() == -back)).ifelse(1, ibis.null("int8")).count(),  # type: ignore[misc]
+            lambda back=back: (holds & (over.months_after(feature) == -back)).ifelse(1, ibis.null("int8")).count(),  # type: ignore[misc]
         )
         for back in range(window.size)
     ]

@@ -56,60 +56,51 @@ class Pass:
 
     # ── rows ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def where(self, window: Window, *conditions: Expression | None) -> Any:
+    def where(self, feature: Feature, *conditions: Expression | None) -> Any:
         """Whether a row counts: it lies in the window and every condition holds. None when each row does."""
         tests = [condition.ibis(self.rows) for condition in conditions if condition is not None]
-        tests += self._inside(window)
+        tests += self._inside(feature, _window(feature))
         return reduce(and_, tests) if tests else None
 
-    def _inside(self, window: Window) -> list[Any]:
+    def _inside(self, feature: Feature, window: Window) -> list[Any]:
         if window.unit == CYCLES:
             return [self.rows[CYCLE] <= window.size]
         first = window.first(self.as_of)
         if first is None:
             return []
-        after = [self.event >= self._moment(first)]
-        return (
-            [*after, self.event < self._moment(window.last(self.as_of) + timedelta(days=1))] if window.ahead else after
-        )
+        event = self.event(feature)
+        tests = [event >= moment(event, first)]
+        if window.ahead or feature.dated is not None:
+            tests.append(event < moment(event, window.last(self.as_of) + timedelta(days=1)))
+        return tests
 
-    @property
-    def event(self) -> Any:
-        return self.rows[self.table.event]
-
-    @property
-    def _timed(self) -> bool:
-        return self.table.event is not None and self.table[self.table.event].type is Type.TIME
-
-    def _moment(self, day: date) -> Any:
-        return ibis.literal(datetime.combine(day, time()), "timestamp(6)") if self._timed else ibis.literal(day)
+    def event(self, feature: Feature) -> Any:
+        """The date that the feature's window is laid on."""
+        return self.rows[feature.dated or self.table.event]
 
     # ── aggregates ──────────────────────────────────────────────────────────────────────────────────────
 
     def count(self, feature: Feature, *conditions: Expression | None, of: Expression | None = None) -> str:
         """Rows that count; with `of`, those of them that know it."""
-        window = _window(feature)
 
         def value() -> Any:
-            where = self.where(window, *conditions)
+            where = self.where(feature, *conditions)
             if of is not None:
                 return _when(where, of.ibis(self.rows)).count()
             return self.rows.count() if where is None else where.ifelse(1, ibis.null("int8")).count()
 
-        return self.part(("count", _text(of), *map(_text, conditions), str(window)), value)
+        return self.part(("count", _text(of), *map(_text, conditions), _laid(feature)), value)
 
     def total(self, feature: Feature, *conditions: Expression | None, of: Expression) -> str:
-        window = _window(feature)
         return self.part(
-            ("total", of.text, *map(_text, conditions), str(window)),
-            lambda: _when(self.where(window, *conditions), exact(of.ibis(self.rows), of.type)).sum(),
+            ("total", of.text, *map(_text, conditions), _laid(feature)),
+            lambda: _when(self.where(feature, *conditions), exact(of.ibis(self.rows), of.type)).sum(),
         )
 
     def extreme(self, feature: Feature, way: str, value: Any, key: str) -> str:
-        window = _window(feature)
         return self.part(
-            (way, key, _text(feature.filter), str(window)),
-            lambda: getattr(_when(self.where(window, feature.filter), value), way)(),
+            (way, key, _text(feature.filter), _laid(feature)),
+            lambda: getattr(_when(self.where(feature, feature.filter), value), way)(),
         )
 
     def last(self, feature: Feature, of: Expression) -> str:
@@ -118,24 +109,35 @@ class Pass:
         order = {f"o{place}": self.rows[column] for place, column in enumerate(dict.fromkeys(by))}
         return self.extreme(feature, "max", ibis.struct({**order, "value": of.ibis(self.rows)}), f"last {of.text}")
 
-    def steps(self, window: Window) -> Any:
+    def steps(self, feature: Feature) -> Any:
         """Where a row stands on the time axis of a slope, in cycles, months or days; later is higher."""
-        if window.unit == CYCLES:
+        if _window(feature).unit == CYCLES:
             return -self.rows[CYCLE]
-        if window.unit == MONTHS:
-            return self.months_after()
-        return -ibis.literal(self.as_of).delta(self._day(self.event), unit="day")
+        if _window(feature).unit == MONTHS:
+            return self.months_after(feature)
+        return -ibis.literal(self.as_of).delta(day_of(self.event(feature)), unit="day")
 
-    def months_after(self) -> Any:
-        day = self._day(self.event)
+    def months_after(self, feature: Feature) -> Any:
+        day = day_of(self.event(feature))
         return day.year().cast("int64") * 12 + day.month().cast("int64") - (self.as_of.year * 12 + self.as_of.month)
-
-    def _day(self, moment: Any) -> Any:
-        return moment.date() if self._timed else moment
 
     def aggregated(self) -> Any:
         """One row per unit with every aggregate."""
         return self.rows.group_by(UNIT).agg(**self.parts)
+
+
+def moment(column: Any, day: date) -> Any:
+    """The beginning of a day in the type of the column."""
+    timed = column.type().is_timestamp()
+    return ibis.literal(datetime.combine(day, time()), "timestamp(6)") if timed else ibis.literal(day)
+
+
+def day_of(column: Any) -> Any:
+    return column.date() if column.type().is_timestamp() else column
+
+
+def _laid(feature: Feature) -> str:
+    return f"{feature.window} {feature.dated or ''}"
 
 
 def _text(expression: Expression | None) -> str:
@@ -170,21 +172,19 @@ def prepared(rows: Any, table: Table, as_of: date, features: Sequence[Feature]) 
         rows = rows.mutate(**{CYCLE: ibis.row_number().over(newest) + 1})
         if all(window.unit == CYCLES for window in windows):
             rows = rows.filter(rows[CYCLE] <= max(window.size for window in windows))
-    elif table.event is not None:
-        rows = _between(rows, table, as_of, windows)
+    elif table.event is not None and not any(feature.dated for feature in features):
+        rows = _between(rows, table.event, as_of, windows)
     return rows.mutate(as_of=ibis.literal(as_of)) if "as_of" in read else rows
 
 
-def _between(rows: Any, table: Table, as_of: date, windows: Sequence[Window]) -> Any:
-    view = Pass(rows, table, as_of)
-    end = max(window.last(as_of) for window in windows)
-    # An event that is not dated is not later than any day.
-    tests = [(view.event < view._moment(end + timedelta(days=1))) | view.event.isnull()]
+def _between(rows: Any, column: str, as_of: date, windows: Sequence[Window]) -> Any:
+    event = rows[column]
+    until = event < moment(event, max(window.last(as_of) for window in windows) + timedelta(days=1))
     begins = [window.first(as_of) for window in windows]
-    if None not in begins:
-        tests = [view.event < view._moment(end + timedelta(days=1))]
-        tests.append(view.event >= view._moment(min(begin for begin in begins if begin is not None)))
-    return rows.filter(tests)
+    if None in begins:
+        # An event that is not dated is not later than any day.
+        return rows.filter(until | event.isnull())
+    return rows.filter(until, event >= moment(event, min(begin for begin in begins if begin is not None)))
 
 
 def _previous(rows: Any, table: Table, read: frozenset[str]) -> Any:

@@ -30,7 +30,7 @@ from backbook.expressions import Expression, Level, Names, Type, parse
 from backbook.sources.table import Table
 
 COMMON = {"id", "zh", "en", "meaning", "unit", "grain", "rollup", "owner"}
-MEASURED = COMMON | {"table", "measure", "of", "filter", "within", "window", "none"}
+MEASURED = COMMON | {"table", "measure", "of", "filter", "within", "dated", "window", "none"}
 DERIVED = COMMON | {"expression"}
 NEEDS_OF = {"sum", "min", "max", "average", "distinct", "entropy", "slope", "latest"}
 STREAK_MONTHS = 36
@@ -128,11 +128,12 @@ class _Reading:
         type, levels = _result(str(measure), of, names)
         self._rolls(item, type)
         none = self._none(item, type)
+        dated = self._dated(item)
         if len(self.faults) > before:
             return None
         return Feature(
             **_labels(item, self.kind), type=type, table=table, measure=measure, of=of, filter=condition,
-            within=within, window=window, none=none, levels=levels,
+            within=within, dated=dated, window=window, none=none, levels=levels,
         )  # fmt: skip
 
     def _row_names(self, item: Item, table: Any) -> Names | None:
@@ -198,7 +199,7 @@ class _Reading:
         if window.unit == CYCLES and item.data.get("grain") == CUSTOMER:
             wrong(item, "window", "cycles belong to an account.", "Write grain: account with a 'rollup'.")
         table = self.tables[str(item.data["table"]).partition(".")[0]]
-        if table.event is None and window.unit not in (EVER, LATEST):
+        if table.event is None and "dated" not in item.data and window.unit not in (EVER, LATEST):
             wrong(item, "window", f"the rows of '{table.name}' have no date.", "Write window: latest.")
 
     def _rolls(self, item: Item, type: Type) -> None:
@@ -208,12 +209,23 @@ class _Reading:
         if rollup == "any" and type is not Type.YESNO:
             self._wrong(item, "rollup", f"'any' is of yes/no, and this is {type}.", "Possible: sum, max, min, worst.")
 
+    def _dated(self, item: Item) -> str | None:
+        """The date column that a window is laid on instead of the table's own."""
+        written = item.data.get("dated")
+        if written is None:
+            return None
+        table = self.tables[str(item.data["table"]).partition(".")[0]]
+        dates = [column.name for column in table if column.type in (Type.DATE, Type.TIME)]
+        if written not in dates:
+            self._wrong(item, "dated", f"'{written}' is not a date of '{table.name}'.", _meant(written, dates))
+        return str(written)
+
     def _none(self, item: Item, type: Type) -> Any:
         """What the measure is when its window is known and holds no row."""
         value = item.data.get("none")
         fits = {Type.TEXT: str, Type.YESNO: bool}.get(type, (int, float) if type in NUMERIC else None)
         if value is not None and (
-            fits is None or not isinstance(value, fits) or (fits != bool and isinstance(value, bool))
+            fits is None or not isinstance(value, fits) or (fits is not bool and isinstance(value, bool))
         ):
             self._wrong(item, "none", f"{value!r} is not a {type}.", "'none' is the value when there is no row.")
         return value
@@ -298,8 +310,7 @@ def _result(measure: str, of: Expression | None, names: Names) -> tuple[Type, tu
 
 
 def _levels_of(expression: Expression) -> tuple[Level, ...]:
-    levels: tuple[Level, ...] = getattr(expression, "levels", ())
-    return levels
+    return expression.node.levels if expression.node.op in ("name", "coalesce") else ()
 
 
 def _words(text: str) -> set[str]:

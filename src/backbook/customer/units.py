@@ -61,7 +61,10 @@ def _accounts(reader: Reader, as_of: date, parties: Any) -> Any:
             schema={column: "date" if column == "opened_on" else "string" for column in ACCOUNT_COLUMNS},
         )
     line = rows.line_id if "line_id" in rows.columns else ibis.null("string")
-    rows = rows.select("account_id", "system", "party_id", "opened_on", line_id=line.cast("string"))
+    # The day an account was made by us says nothing about the day the bank opened it.
+    made = ibis.coalesce(rows.is_made, False) if "is_made" in rows.columns else ibis.literal(False)
+    opened = made.ifelse(ibis.null("date"), rows.opened_on)
+    rows = rows.select("account_id", "system", "party_id", opened_on=opened, line_id=line.cast("string"))
     owned = rows.join(parties.select("system", "party_id", "customer_id"), ["system", "party_id"])
     return owned.select(*ACCOUNT_COLUMNS)
 

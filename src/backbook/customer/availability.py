@@ -1,0 +1,151 @@
+"""What a bank's data make impossible, by name, with what it would need; never guessed and never a crash.
+
+A column that the bank does not deliver is null for everyone. Whatever is then null for everyone is not
+available: `coalesce(balance, statement_balance)` is, as long as one of the two is delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from backbook.customer.definition import Feature
+from backbook.customer.order import in_order
+from backbook.customer.reader import Reader
+from backbook.customer.registry import PREVIOUS, Attribute
+from backbook.expressions import Expression
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A definition that cannot be had from this bank's data, and what it needs."""
+
+    kind: str
+    id: str
+    needs: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.id}' needs {self.needs}"
+
+
+def not_available(
+    features: Iterable[Feature], reader: Reader, as_of: date, *, known_by: date | None = None
+) -> list[Missing]:
+    """The measured features that are null for every unit at `as_of`, with what each needs."""
+    found = []
+    for feature in features:
+        needs = _needs(feature, reader, as_of, known_by or as_of) if feature.measure else None
+        if needs is not None:
+            found.append(Missing(feature.kind, feature.id, needs))
+    return found
+
+
+def _needs(feature: Feature, reader: Reader, as_of: date, known_by: date) -> str | None:
+    assert feature.table is not None and feature.window is not None
+    table = source(feature, reader)
+    if table is None or not reader.has(table):
+        columns = ", ".join(sorted(feature.columns - {"as_of"})) if feature.table == "attribute" else ""
+        return f"`{feature.table}`" + (f" with {columns}" if columns else "")
+    empty = _empty(feature, reader.filled(table))
+    if empty:
+        return ", ".join(f"`{feature.table}.{column}`" for column in sorted(empty))
+    if feature.window.last(as_of) > known_by:
+        return f"what is known by {feature.window.last(as_of)}"
+    begins, first = feature.window.first(as_of), reader.first_day(table)
+    if begins is not None and (first is None or first > begins):
+        return f"`{feature.table}` from {begins}"
+    return None
+
+
+def _empty(feature: Feature, filled: frozenset[str]) -> set[str]:
+    """The columns for want of which the feature is null, or counts what no row can say."""
+    lacking = {
+        column for column in feature.columns if column != "as_of" and column.removeprefix(PREVIOUS) not in filled
+    }
+    parts = [part for part in (feature.of, feature.filter, feature.within) if part is not None]
+    empty = {column for part in parts if always_null(part.node, lacking) for column in part.reads & lacking}
+    if feature.dated is not None and feature.dated not in filled:
+        empty.add(feature.dated)
+    return {column.removeprefix(PREVIOUS) for column in empty}
+
+
+def source(feature: Feature, reader: Reader) -> str | None:
+    """The lake's table: the contract's name, or the wide table that delivers the feature's columns."""
+    if feature.table != "attribute":
+        return feature.table
+    return reader.wide_table_of(feature.columns - {"as_of"})
+
+
+def always_null(node: Any, lacking: Iterable[str]) -> bool:
+    """Whether an expression is null in every row when these columns are."""
+    lacking = frozenset(lacking)
+    match node.op:
+        case "literal":
+            return node.value is None
+        case "name":
+            return node.value in lacking
+        case "is null" | "is not null":
+            return False
+        case "coalesce" | "and" | "or":
+            return all(always_null(arg, lacking) for arg in node.args)
+        case "case":
+            # condition, result, …, with the last one alone when there is an else
+            conditions = node.args[0 : len(node.args) - 1 : 2]
+            results = [*node.args[1::2], *(node.args[-1:] if len(node.args) % 2 else ())]
+            reachable = [not always_null(condition, lacking) for condition in conditions] + [True]
+            return all(
+                always_null(result, lacking) for result, reached in zip(results, reachable, strict=False) if reached
+            )
+        case "in" | "between":
+            return always_null(node.args[0], lacking)
+        case _:
+            return any(always_null(arg, lacking) for arg in node.args)
+
+
+def missing_definitions(
+    features: Sequence[Feature],
+    attributes: Sequence[Attribute],
+    reader: Reader,
+    as_of: date,
+    *more: Any,
+) -> list[Missing]:
+    """All that this bank's data make impossible at `as_of`: features, attributes, and `more` (tags, segments)."""
+    found = not_available(features, reader, as_of)
+    found += [
+        Missing("attribute", id_, f"`attribute` with {id_}")
+        for id_ in not_delivered([one for one in attributes if one.purpose != "outcome"], reader)
+    ]
+    lacking = {missing.id: missing.needs for missing in found}
+    readers = {one.id: one for one in (*(one for one in features if one.expression is not None), *more)}
+    names = {id_: {_bare(name) for name in one.reads} for id_, one in readers.items()}
+    for id_ in in_order(names):
+        needs = _lost(_conditions(readers[id_]), lacking)
+        if needs:
+            lacking[id_] = "; ".join(dict.fromkeys(part for need in sorted(needs) for part in need.split("; ")))
+            found.append(Missing(readers[id_].kind, id_, lacking[id_]))
+    return found
+
+
+def _conditions(reader: Any) -> list[Expression]:
+    """What must be known: a tag's expression; each level of a segment that does not step over the unknown."""
+    branches = getattr(reader, "branches", None)
+    if branches is None:
+        return [reader.expression]
+    return [branch.condition for branch in branches if branch.when_unknown == "refer"]
+
+
+def _lost(conditions: Sequence[Expression], lacking: Mapping[str, str]) -> set[str]:
+    lost = [one for one in conditions if always_null(one.node, {name for name in one.reads if _bare(name) in lacking})]
+    return {lacking[_bare(name)] for one in lost for name in one.reads if _bare(name) in lacking}
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def not_delivered(attributes: Sequence[Attribute], reader: Reader) -> list[str]:
+    """The declared attributes that no wide table holds."""
+    delivered: frozenset[str] = frozenset().union(*(reader.filled(wide) for wide in reader.wide_tables()))
+    return [one.id for one in attributes if one.id not in delivered]

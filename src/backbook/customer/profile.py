@@ -1,0 +1,226 @@
+"""What the bank knows of each account and each customer on a given day.
+
+Two tables with a row per account and per customer: features, the bank's own attributes, then whatever reads them
+(tags, segments, scores), in the order in which they read one another. Every measure looks back from `as_of` and
+never past it, so a profile built for last March holds only what was known last March.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import ibis
+
+from backbook.customer.attribute import (
+    attribute_columns,
+    outcome_attributes,
+    profile_attributes,
+)
+from backbook.customer.availability import not_available
+from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.features import measure
+from backbook.customer.order import in_order
+from backbook.customer.passes import IBIS
+from backbook.customer.reader import Reader
+from backbook.customer.registry import Attribute, key_names
+from backbook.customer.rollup import SUMS, rolled_up
+from backbook.customer.units import Units, units
+from backbook.expressions import Expression, Name, Names
+
+OWNER = "customer."
+KEYS = {
+    ACCOUNT: ("account_id", "customer_id", "system", "party_id", "line_id"),
+    CUSTOMER: ("customer_id", "system", "party_id"),
+}
+KEY = {ACCOUNT: "account_id", CUSTOMER: "customer_id"}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The two tables of one date."""
+
+    as_of: date
+    account: Any
+    customer: Any
+
+    def at(self, grain: str) -> Any:
+        return self.account if grain == ACCOUNT else self.customer
+
+    def rows(self, grain: str, reads: Iterable[str] = ()) -> Any:
+        """The table of a grain; an account's with the columns of its owner that are read as `customer.x`."""
+        asked = sorted({name for name in reads if name.startswith(OWNER)})
+        if grain == CUSTOMER or not asked:
+            return self.at(grain)
+        owner = self.customer.select(_owner="customer_id", **{name: name.removeprefix(OWNER) for name in asked})
+        return self.account.left_join(owner, self.account.customer_id == owner["_owner"]).drop("_owner")
+
+    def value(self, grain: str, expression: Expression) -> tuple[Any, Any]:
+        """The rows of a grain with all the expression reads, and its value over them."""
+        rows = self.rows(grain, expression.reads)
+        return rows, expression.ibis(rows)
+
+    def with_columns(self, grain: str, columns: Mapping[str, Any], rows: Any) -> Profile:
+        """The profile with more columns, computed over `rows` of the grain (see `rows`)."""
+        kept = [column for column in self.at(grain).columns if column not in columns]
+        return self._with(grain, rows.select(*kept, **columns))
+
+    def joined(self, grain: str, table: Any, names: Sequence[str] | None = None) -> Profile:
+        """The profile with the columns of another table that has the same key, such as a score's."""
+        key, mine = KEY[grain], self.at(grain)
+        named = [name for name in (names or table.columns) if name != key]
+        other = table.select(*named, _key=key)
+        mine = mine.drop(*(name for name in named if name in mine.columns))
+        return self._with(grain, mine.left_join(other, mine[key] == other["_key"]).drop("_key"))
+
+    def _with(self, grain: str, table: Any) -> Profile:
+        return replace(self, account=table) if grain == ACCOUNT else replace(self, customer=table)
+
+
+def profile_names(
+    grain: str,
+    features: Iterable[Feature],
+    *more: Iterable[Name],
+    attributes: Sequence[Attribute] = (),
+    of_customer: Iterable[Iterable[Name]] = (),
+    missing: Mapping[str, str] | None = None,
+) -> Names:
+    """The registry of a profile: keys, features, attributes, and the names of tags, segments and scores (`more`).
+
+    At the account grain the customer's columns are there too, as `customer.x`; `of_customer` are the names of the
+    customer's tags, segments and scores.
+    """
+    features = list(features)
+    names = [*key_names(grain), *_columns(grain, features, attributes), *(name for names in more for name in names)]
+    if grain == ACCOUNT:
+        owner = [*_columns(CUSTOMER, features, attributes), *(name for names in of_customer for name in names)]
+        names += [replace(name, name=OWNER + name.name) for name in owner]
+    return Names(f"{grain} profile", names, missing)
+
+
+def _columns(grain: str, features: Iterable[Feature], attributes: Sequence[Attribute]) -> list[Name]:
+    own = [feature.name for feature in features if feature.at(grain)]
+    return own + [one.name for one in profile_attributes(attributes, grain)]
+
+
+def build(
+    features: Sequence[Feature],
+    attributes: Sequence[Attribute],
+    reader: Reader,
+    as_of: date,
+    of: Units | Any | None = None,
+) -> Profile:
+    """The profile of the units as known at `as_of`: features and attributes, at both grains.
+
+    `of` is a table with `account_id` or `customer_id` when only some are wanted; the customers are then their
+    owners, measured over all of their accounts.
+    """
+    whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
+    keep = reader.engine.cached
+    account = keep(_grain(ACCOUNT, features, attributes, reader, as_of, whose))
+    lacking = {missing.id for missing in not_available(features, reader, as_of)}
+    rolled = [feature for feature in features if feature.rollup]
+    over = rolled_up(rolled, account) if rolled else None
+    customer = _grain(CUSTOMER, features, attributes, reader, as_of, whose, over, lacking)
+    if whose.asked is not None and "account_id" in whose.asked.columns:
+        account = account.semi_join(whose.asked, "account_id")
+    return Profile(as_of, account, keep(customer))
+
+
+def _grain(
+    grain: str,
+    features: Sequence[Feature],
+    attributes: Sequence[Attribute],
+    reader: Reader,
+    as_of: date,
+    whose: Units,
+    over: Any | None = None,
+    lacking: frozenset[str] | set[str] = frozenset(),
+) -> Any:
+    table = (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain])
+    table = table.mutate(as_of=ibis.literal(as_of))
+    key = KEY[grain]
+    measured = [feature for feature in features if feature.measure and feature.grain == grain]
+    if measured:
+        table = beside(table, measure(measured, reader, as_of, whose, grain=grain), key)
+    declared = profile_attributes(attributes, grain)
+    if declared:
+        table = beside(table, attribute_columns(declared, reader, as_of, whose, grain), key)
+    if over is not None:
+        table = _with_rolled(table, over, [feature for feature in features if feature.rollup], lacking)
+    return derived(
+        table, [feature for feature in features if feature.expression is not None and feature.grain in (grain, "both")]
+    )
+
+
+def _with_rolled(table: Any, over: Any, features: Sequence[Feature], lacking: frozenset[str] | set[str]) -> Any:
+    joined = beside(table, over, "customer_id")
+    values = {}
+    for feature in features:
+        value = joined[feature.id].cast(IBIS[feature.type])
+        if feature.rollup in SUMS and feature.id not in lacking:
+            value = joined["_accounts"].isnull().ifelse(ibis.literal(0).cast(value.type()), value)
+        values[feature.id] = value
+    return joined.mutate(**values).drop("_accounts")
+
+
+def beside(table: Any, other: Any, key: str) -> Any:
+    """The table with the other's columns, joined by the key both have."""
+    other = other.rename(_key=key)
+    return table.left_join(other, table[key] == other["_key"]).drop("_key")
+
+
+def derived(table: Any, features: Sequence[Feature]) -> Any:
+    """The table with its derived features, each after those it reads."""
+    by_id = {feature.id: feature for feature in features}
+    waiting = in_order({feature.id: [name for name in feature.reads if name in by_id] for feature in features})
+    while waiting:
+        ready = [id_ for id_ in waiting if not by_id[id_].reads & set(waiting)]
+        table = table.mutate(**{id_: _value_of(by_id[id_], table) for id_ in ready})
+        waiting = [id_ for id_ in waiting if id_ not in ready]
+    return table
+
+
+def _value_of(feature: Feature, table: Any) -> Any:
+    assert feature.expression is not None
+    return feature.expression.ibis(table)
+
+
+def outcomes(
+    definitions: Sequence[Feature],
+    attributes: Sequence[Attribute],
+    reader: Reader,
+    as_of: date,
+    known_by: date,
+    of: Units | Any | None = None,
+    *,
+    grain: str = ACCOUNT,
+) -> Any:
+    """What became of the units after `as_of`, as known by `known_by`: key and a column per outcome.
+
+    An outcome whose window is not over by then is null: censored, not false.
+    """
+    whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
+    key = KEY[grain]
+    table = (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain])
+    table = table.mutate(as_of=ibis.literal(as_of))
+    measured = [one for one in definitions if one.measure and one.grain == grain]
+    if measured:
+        table = beside(table, measure(measured, reader, as_of, whose, known_by=known_by, grain=grain), key)
+    declared = outcome_attributes(attributes, grain)
+    if declared:
+        seen = attribute_columns(declared, reader, known_by, whose, grain, ahead_of=as_of)
+        table = beside(table, seen, key)
+    table = derived(table, [one for one in definitions if one.expression is not None and one.grain in (grain, "both")])
+    if whose.asked is not None and key in whose.asked.columns:
+        table = table.semi_join(whose.asked, key)
+    names = [one.id for one in definitions if one.grain in (grain, "both")] + [one.id for one in declared]
+    return table.select(key, *names)
+
+
+def outcome_names(grain: str, definitions: Iterable[Feature], attributes: Sequence[Attribute] = ()) -> Names:
+    """The registry that targets read, and nothing else does."""
+    names = [one.name for one in definitions if one.grain in (grain, "both")]
+    return Names(f"{grain} outcomes", [*names, *(one.name for one in outcome_attributes(attributes, grain))])
