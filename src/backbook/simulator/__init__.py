@@ -1,1 +1,14 @@
-"""A made-up issuer with a seed and with its truth known."""
+"""A made-up issuer with a seed and with its truth known.
+
+    people ─▶ book ─▶ living (month by month: bank ─▶ paying, spending ─▶ billing) ─▶ core · app · call_centre · partner
+                                                                                    └▶ truth
+
+Hidden traits drive what people do, what they do is posted, and statements follow from postings. The same seed
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from backbook.simulator.simulate import simulate
+
+__all__ = ["simulate"]

@@ -133,11 +133,15 @@ def _contacts(chance: Chance, folk: People, accounts: Book, state: State, month:
     offer = np.argmax(np.stack(drawn), axis=0)
     account = np.flatnonzero(np.stack(drawn).any(axis=0))
     offer = offer[account]
-    key, person = accounts.key[account], accounts.person[account]
+    channel = _channels(chance, folk, month, offer, accounts.key[account], accounts.person[account])
+    # No offer where it is not wanted (CN-40); a reminder of a debt is no offer.
+    wanted = (offer == REMINDER) | ~state.refused[accounts.person[account], channel]
+    account, offer, channel = account[wanted], offer[wanted], channel[wanted]
+    key = accounts.key[account]
     return Contacts(
         account=account,
         offer=offer,
-        channel=_channels(chance, folk, month, offer, key, person),
+        channel=channel,
         day=month.first + 1 + chance.whole(12, "contact day", key, month=month.number),
         second=(9 * 3600 + chance.whole(10 * 3600, "contact second", key, month=month.number)),
         propensity=np.round(chances[offer, account] * np.where(offer == REMINDER, 1, 0.9), 4),

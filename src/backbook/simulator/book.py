@@ -27,6 +27,8 @@ from .settings import (
 
 OPEN, CLOSED, WRITTEN_OFF = range(3)
 AGES = 14  # statements that can be unpaid at once; what is older has been written off
+# Who never agreed to offers: by app, SMS, call.
+REFUSING = (0.08, 0.12, 0.30)
 # What a statement prints, as the columns of State.bill.
 BILL = (
     "on", "closing", "minimum", "total", "revolving", "instalments", "purchases", "advances", "payments", "interest",
@@ -90,6 +92,8 @@ class State:
     plan_kind: Array
     plan_opened: Array  # day
     plans: Array  # plans ever made
+    collected: Array  # day since which the account is in collection, or NEVER
+    refused: Array  # person x channel: does not want offers there
 
     def save(self, file: Path) -> None:
         """Keep the state, to be lived on from with `State.load`."""
@@ -218,6 +222,8 @@ def first_state(settings: Settings, chance: Chance, folk: People, accounts: Book
         plan_kind=plans.copy(),
         plan_opened=plans.copy(),
         plans=whole.copy(),
+        collected=np.full(n, NEVER, np.int64),
+        refused=np.stack([chance.happens(share, f"refuses {k}", folk.number) for k, share in enumerate(REFUSING)], axis=1),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .bank import (
     INSTALMENT_OFFER,
+    REMINDER,
     WAKE_OFFER,
     Decisions,
     apply_limits,
@@ -67,8 +68,13 @@ class Facts:
     cycles: Array
     days_past_due: Array
     written_off: Array
+    pressure: Array  # of each person
     miss_probability: Array
     woken: Array
+    opted_out: Array  # rows of the contacts that were answered with: never again
+    asked_to_close: Array
+    in_collection: Array  # account, since: cases that began or ended
+    collection_ended: Array
 
 
 @dataclass(frozen=True)
@@ -118,15 +124,18 @@ def live(world: World, state: State, month: Month, decisions: Decisions) -> Fact
     _post_all(state, paid_then)
     _remember_use(state, spent)
 
+    opted_out = _opt_out(world, state, month, decisions)
+    asked_to_close = _ask_to_close(world, state, month)
     ended = _close(world, state, month)
     cycles, days = past_due_at_end(accounts, state, month)
     state.blocked = (state.blocked & (cycles > 0)) | (cycles >= 2)
     lost, written_off = _write_off(world, state, month, days)
+    collection = _collect(state, month, cycles)
     plans_ended = _finished_plans(state)
     everything = together([spent, *paid_first, *charged, *paid_then, *ended, *lost])
     return Facts(
         month, decisions, everything, declined, settled, settled_bills, settled_in_time, np.flatnonzero(billed),
-        plans_ended, cycles, days, written_off, risk, woken,
+        plans_ended, cycles, days, written_off, state.pressure.copy(), risk, woken, opted_out, asked_to_close, *collection,
     )  # fmt: skip
 
 
@@ -175,14 +184,41 @@ def _remember_use(state: State, spent: Postings) -> None:
     state.uses += np.bincount(spent.account[used], minlength=len(state.uses))
 
 
-def _close(world: World, state: State, month: Month) -> list[Postings]:
-    """Who wants to leave asks, settles all, and is closed when nothing is owed."""
+def _opt_out(world: World, state: State, month: Month, decisions: Decisions) -> Array:
+    """Contacts tire: a few answer with never again, the fewer the more they like to be asked."""
+    made, person = decisions.contacts, world.accounts.person[decisions.contacts.account]
+    tired = np.array([0.004, 0.006, 0.030])[made.channel] * np.exp(-0.5 * world.folk.loyalty[person])
+    says = world.chance.happens(tired, "opts out", world.accounts.key[made.account], month=month.number)
+    rows = np.flatnonzero(says & ~made.held_out & (made.offer != REMINDER))
+    state.refused[person[rows], made.channel[rows]] = True
+    return rows
+
+
+def _collect(state: State, month: Month, cycles: Array) -> tuple[Array, Array]:
+    """Cases of collection that began or ended on the last day: (account and since) of each."""
+    late = cycles >= 1
+    begun = late & (state.collected == NEVER)
+    ended = ~late & (state.collected < NEVER)
+    state.collected[begun] = month.last
+    since = state.collected.copy()
+    state.collected[ended] = NEVER
+    rows = [np.stack([np.flatnonzero(which), since[which]], axis=1) for which in (begun, ended)]
+    return rows[0], rows[1]
+
+
+def _ask_to_close(world: World, state: State, month: Month) -> Array:
     folk, accounts, chance = world.folk, world.accounts, world.chance
     person = accounts.person
     hazard = 0.0022 * np.exp(-0.6 * folk.loyalty[person] + 0.25 * folk.price_taste[person]) * np.where(state.awake, 1.0, 2.0)
     there = (state.status == OPEN) & (accounts.opened < month.first - 60)
     asks = there & ~state.leaving & ~state.blocked & chance.happens(hazard, "leaves", accounts.key, month=month.number)
     state.leaving = state.leaving | asks
+    return np.flatnonzero(asks)
+
+
+def _close(world: World, state: State, month: Month) -> list[Postings]:
+    """Who asked to close settles all, and is closed when nothing is owed."""
+    there = (state.status == OPEN) & (world.accounts.opened < month.first - 60)
     nothing = there & state.leaving & (state.ledger == 0) & ~state.plan_left.any(axis=1)
     state.status[nothing] = CLOSED
     state.closed[nothing] = month.last

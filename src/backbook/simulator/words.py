@@ -23,6 +23,8 @@ GIVEN_WOMEN = (
     "洁jie 倩qian 琳lin 晶jing 欣xin 怡yi 佳jia 梦meng 雨yu 琪qi 露lu 璐lu 瑶yao 思si 晓xiao 小xiao 文wen 玉yu 秀xiu 桂gui "
     "春chun 月yue 淑shu 云yun 莹ying 蓉rong 蕾lei 薇wei 菲fei 媛yuan 悦yue 涵han 诗shi 若ruo 亚ya 丹dan 妍yan 翎ling 婧jing 嫕yi"
 )
+# How many at the end of each list are rare.
+RARE_MEN, RARE_WOMEN = 5, 3
 
 # city, province, postcode, a code of four digits, size (1 the largest), share of the book, pinyin, districts
 CITIES = (

@@ -1,0 +1,174 @@
+"""The app's deliveries: CSV with a byte order mark, lower-case names, ISO times, an .ok file when complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .bank import APP, OFFERS
+from .book import REFUSING
+from .chance import Array
+from .days import Month, months_of
+from .delivery import Codes, Days, Delivery, Layout, Moments, Same, words
+from .living import Facts
+from .records import Registry
+from .touch import ACCEPTED, CLICKED, EVENTS, OPTED_OUT, Reactions, reactions, visits
+from .words import CITIES
+
+FILE = Layout(mark=True, control="ok")
+BIG = Layout(mark=True, control="ok", packed=True)
+
+
+@dataclass(frozen=True)
+class App:
+    """What the app delivers of one part."""
+
+    registry: Registry
+    part: int
+
+    def deliver(self, delivery: Delivery, month: Month, facts: Facts) -> None:
+        stamp = f"{month.end:%Y-%m-%d}_{self.part:03d}"
+        first = month.number == self.registry.world.settings.first.number
+        reacted = reactions(self.registry.world, facts)
+        delivery.text(f"app/user_{stamp}", self._users(month, first), FILE)
+        delivery.text(f"app/event_{stamp}", self._events(month, facts), BIG)
+        delivery.text(f"app/push_{stamp}", self._pushes(month, facts, reacted), FILE)
+        delivery.text(f"app/push_result_{stamp}", self._results(month, facts, reacted), FILE)
+        delivery.text(f"app/consent_{stamp}", self._consents(month, facts, reacted, first), FILE)
+
+    @property
+    def user_id(self) -> pa.Array:
+        return self.registry.own_id("app", "u")
+
+    def _users(self, month: Month, first: bool) -> dict[str, object]:
+        registry = self.registry
+        since = months_of(np.minimum(registry.app_since, 2**30))
+        new = (since <= month.number) if first else (since == month.number)
+        numbers = registry.folk.number
+        # Half of those who change their phone tell the app.
+        tells = registry.chance.happens(0.5, "tells the app", numbers)
+        changed = (since < month.number) & tells & (registry.change_month("phone") == month.number)
+        rows = np.flatnonzero(new | changed)
+        at = pa.array(rows)
+        told = pa.array(tells[rows])
+        phone = pc.if_else(told, registry.phone(month.number).take(at), registry.old_phone().take(at))
+        verified = registry.chance.happens(0.62, "verified", numbers)[rows]
+        nameless = registry.chance.happens(0.08, "nameless", numbers)[rows]
+        mailed = registry.chance.happens(0.4, "has mail", numbers)[rows]
+        spaced = pc.binary_join_element_wise(registry.name.take(at), pa.scalar(" "), "")
+        name = pc.if_else(pa.array(registry.chance.happens(0.05, "spaced", numbers)[rows]), spaced, registry.name.take(at))
+        return _sorted({
+            "user_id": self.user_id.take(at),
+            "real_name": pc.if_else(pa.array(nameless), "", name),
+            "id_no": pc.if_else(pa.array(verified), registry.document.take(at), ""),
+            "mobile": phone,
+            "mail": pc.if_else(pa.array(mailed), registry.email.take(at), ""),
+            "addr": registry.address(month.number, "short").take(at),
+            "city_name": Codes(registry.folk.city[rows], [row[0].removesuffix("市") for row in CITIES]),
+            "gender": Codes(registry.folk.woman[rows].astype(np.int64), ["M", "F"]),
+            "device_id": self._devices(rows),
+            "register_time": Moments(registry.app_since[rows], 28_800 + registry.chance.whole(50_000, "registers", numbers)[rows]),
+        }, "user_id")  # fmt: skip
+
+    def _devices(self, person: Array) -> pa.Array:
+        number = self.registry.chance.shuffled("device", self.registry.folk.number[person], bits=40)
+        return pc.binary_join_element_wise("dev", words(number), "-")
+
+    def _events(self, month: Month, facts: Facts) -> dict[str, object]:
+        found = visits(self.registry.world, facts, self.registry.app_since)
+        order = np.lexsort((self.registry.folk.number[found.person] * 31 % 9973, found.second, found.day))
+        person, anonymous = found.person[order], found.anonymous[order]
+        stay = words(found.milliseconds[order])
+        n = len(order)
+        return {
+            "event_id": _serials("e", month, self.part, n),
+            "event_time": Moments(found.day[order], found.second[order]),
+            "event_name": Codes(found.name[order], EVENTS),
+            "user_id": Codes(np.where(anonymous, -1, person), self.user_id),
+            "device_id": self._devices(person),
+            "props": pc.binary_join_element_wise('{"stay_ms":', stay, "}", ""),
+        }
+
+    def _contacts(self, facts: Facts) -> Array:
+        return np.flatnonzero(facts.decisions.contacts.channel == APP)
+
+    def _persons(self, facts: Facts, rows: Array) -> Array:
+        return self.registry.world.accounts.person[facts.decisions.contacts.account[rows]]
+
+    def _pushes(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, object]:
+        made, rows = facts.decisions.contacts, self._contacts(facts)
+        status = np.where(made.held_out[rows], 2, np.where(reacted.delivered[rows], 0, 1))
+        return {
+            "push_id": _serials("p", month, self.part, len(rows)),
+            "user_id": self.user_id.take(pa.array(self._persons(facts, rows))),
+            "send_time": Moments(made.day[rows], made.second[rows]),
+            "campaign": _campaign(made.offer[rows], month),
+            "offer": Codes(made.offer[rows], OFFERS),
+            "group": Codes(made.held_out[rows].astype(np.int64), ["test", "control"]),
+            "prob": pa.array([f"{chance:.4f}" for chance in made.propensity[rows]], pa.string()),
+            "status": Codes(status, ["delivered", "failed", "held"]),
+            "open_time": _after(made.day[rows], made.second[rows] + 900, reacted.opened[rows]),
+            "click_time": _after(made.day[rows], made.second[rows] + 930, reacted.clicked[rows]),
+        }
+
+    def _results(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, object]:
+        made, rows = facts.decisions.contacts, self._contacts(facts)
+        push = _serials("p", month, self.part, len(rows))
+        kinds = ((CLICKED, reacted.clicked), (ACCEPTED, reacted.accepted), (OPTED_OUT, reacted.opted_out))
+        place = np.concatenate([np.flatnonzero(which[rows]) for _, which in kinds])
+        kind = np.concatenate([np.full(int(which[rows].sum()), each) for each, which in kinds])
+        order = np.lexsort((kind, place))
+        place, kind = place[order], kind[order]
+        chosen = rows[place]
+        return {
+            "result_id": _serials("r", month, self.part, len(chosen)),
+            "push_id": push.take(pa.array(place)),
+            "user_id": self.user_id.take(pa.array(self._persons(facts, chosen))),
+            "result_time": Moments(made.day[chosen], np.minimum(made.second[chosen] + 960, 86_399)),
+            "result": Codes(kind, ["", "", "click", "accept", "", "unsubscribe"]),
+            "offer": Codes(made.offer[chosen], OFFERS),
+        }
+
+    def _consents(self, month: Month, facts: Facts, reacted: Reactions, first: bool) -> dict[str, object]:
+        """What was agreed on at registration, and what was taken back since."""
+        registry = self.registry
+        since = months_of(np.minimum(registry.app_since, 2**30))
+        new = np.flatnonzero((since <= month.number) if first else (since == month.number))
+        numbers = registry.folk.number[new]
+        refused = registry.chance.happens(REFUSING[APP], f"refuses {APP}", numbers)
+        back = np.flatnonzero(reacted.opted_out & (facts.decisions.contacts.channel == APP))
+        back_person = self._persons(facts, back)
+        person = np.concatenate([new, back_person])
+        day = np.concatenate([registry.app_since[new], facts.decisions.contacts.day[back]])
+        second = np.concatenate([np.full(len(new), 36_000), np.minimum(facts.decisions.contacts.second[back] + 970, 86_399)])
+        granted = np.concatenate([~refused, np.zeros(len(back), bool)])
+        return _sorted({
+            "user_id": self.user_id.take(pa.array(person)),
+            "channel": Same("push", len(person)),
+            "agreed": granted,
+            "agreed_time": Moments(day, second),
+            "page_version": Days(day, "v%Y.%m"),
+        }, "user_id")  # fmt: skip
+
+
+def _serials(letter: str, month: Month, part: int, rows: int) -> pa.Array:
+    start = (month.year * 100 + month.month) * 10**12 + part * 10**9
+    return pc.binary_join_element_wise(letter, words(np.arange(start + 1, start + 1 + rows)), "")
+
+
+def _campaign(offer: Array, month: Month) -> pa.Array:
+    listed = [f"{name}-{month.year}{month.month:02d}" for name in OFFERS]
+    return words(Codes(offer, listed))
+
+
+def _after(day: Array, second: Array, happened: Array) -> Moments:
+    return Moments(np.where(happened, day, 2**31), np.minimum(second, 86_399))
+
+
+def _sorted(columns: dict[str, object], name: str) -> dict[str, object]:
+    texts = {each: words(column) for each, column in columns.items()}
+    order = pc.sort_indices(texts[name])
+    return {each: text.take(order) for each, text in texts.items()}
