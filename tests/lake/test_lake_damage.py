@@ -63,7 +63,7 @@ def test_every_single_bit_of_head_and_of_a_manifest_is_guarded(lake):
                 read(bytes(data), place)
 
 
-@pytest.mark.parametrize("kind", ["data/decision", "documents/bundle/b2", "manifests/", "HEAD"])
+@pytest.mark.parametrize("kind", ["data/decision", "documents/bundle/000002-b2", "manifests/", "HEAD"])
 def test_damage_is_found_before_the_file_is_used(kind, lake):
     for name in tree(lake.path):
         if name.startswith(kind):

@@ -24,6 +24,16 @@ with Lake(sys.argv[1]).lock("run 2026-10-31") as writer:
 """
 
 
+FORK = """
+import os, sys, time
+from backbook.lake import Lake
+with Lake(sys.argv[1]).lock("a writer with a child") as writer:
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
 @pytest.fixture
 def holder(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "lake")], stdout=subprocess.PIPE, text=True)
@@ -60,19 +70,17 @@ def test_a_lock_file_with_any_text_is_no_obstacle(tmp_path):
             pass
 
 
-def test_a_child_process_does_not_inherit_the_lock(tmp_path):
-    lake = Lake(tmp_path / "lake")
-    with lake.lock("a parent"):
-        child = os.fork()
-        if child == 0:
-            time.sleep(60)
-            os._exit(0)
+def test_a_child_that_outlives_the_writer_does_not_keep_the_lock(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", FORK, str(tmp_path / "lake")], stdout=subprocess.PIPE, text=True)
+    child = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    process.stdout.close()
     try:
-        with lake.lock("after the parent let go"):
+        with Lake(tmp_path / "lake").lock("after the writer died"):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
 
 
 def test_within_one_process_too_there_is_one_writer(tmp_path):

@@ -8,7 +8,7 @@ versions; only one process writes at a time.
     lake/heads/000123.json                 every version kept, by number
     lake/manifests/HASH.json               the files of one version of one table; the name is its content's hash
     lake/data/TABLE/PART/000123-004-HASH.parquet
-    lake/documents/KIND/NAME.json          bundles and run records
+    lake/documents/KIND/000123-NAME.json   bundles and run records
     lake/aside/                            what is being written and not yet published
     lake/lock                              who is writing
 """

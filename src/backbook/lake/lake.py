@@ -11,10 +11,11 @@ from pathlib import Path
 
 from backbook.errors import BadData, Fault, Refusal
 from backbook.lake.disk import Disk, refused
+from backbook.lake.folder import make_folders, prepare, sweep
 from backbook.lake.lock import held
 from backbook.lake.prune import kept_heads, leftovers
 from backbook.lake.version import File, Head, Manifest, head_numbers, wrong_with
-from backbook.lake.writer import Writer, make_folders, prepare, sweep
+from backbook.lake.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Lake:
 
     def heads(self) -> list[int]:
         """Numbers of the published versions that are kept, oldest first."""
-        return [number for number in head_numbers(self.path) if number <= self.head().number]
+        last = self.head().number
+        return [number for number in head_numbers(self.path) if number <= last]
 
     def document(self, kind: str, name: str) -> bytes | None:
         return self.head().document(kind, name)
@@ -140,7 +142,7 @@ class Lake:
         names as live or pinned); and for each (table, part) in `parts` the newest version that holds each state of
         that part, so that every value a decision names stays readable. Documents (bundles, run records) are never
         removed. Gone are the other heads, and then the manifests and data files that no kept version names; a file
-        whose name is not of the lake's own making is never touched. With `dry_run` nothing is removed.
+        whose name is not of the lake's own making is never touched. With `dry_run` no version loses anything.
         """
         with self.lock("prune"):
             kept = kept_heads(self, keep_heads=keep_heads, heads=heads, parts=parts)

@@ -47,6 +47,8 @@ def held(path: Path, who: str, disk: Disk) -> Iterator[None]:
     finally:
         if descriptor in _held:
             _held.discard(descriptor)
+            # Not only closed: a child that was forked a moment ago may still share the open file.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 

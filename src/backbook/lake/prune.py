@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbook.errors import BadData
-from backbook.lake.version import DATA_FILE, HEAD_FILE, MANIFEST_FILE, Head, Manifest
+from backbook.lake.version import DATA_FILE, DOCUMENT_FILE, HEAD_FILE, MANIFEST_FILE, Head, Manifest
 
 if TYPE_CHECKING:
     from backbook.lake.lake import Lake
@@ -46,6 +46,8 @@ def leftovers(lake: Lake, kept: Collection[Head]) -> tuple[list[Path], list[Path
     heads = [path for path in sorted(lake.path.glob("heads/*")) if HEAD_FILE.fullmatch(path.name)]
     files = [path for path in sorted(lake.path.glob("manifests/*")) if MANIFEST_FILE.fullmatch(path.name)]
     files += [path for path in sorted(lake.path.glob("data/*/*/*")) if DATA_FILE.fullmatch(path.name)]
+    # HEAD names every document there ever was; the others are of a run that was killed.
+    files += [path for path in sorted(lake.path.glob("documents/*/*")) if DOCUMENT_FILE.fullmatch(path.name)]
     return [path for path in heads if path not in named], [path for path in files if path not in named]
 
 

@@ -26,6 +26,7 @@ KINDS = ("base", "later")
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 _NAME = re.compile(rf"{_WORD}(\.{_WORD})*", re.ASCII)
 DATA_FILE = re.compile(r"(\d{6,})-(\d{3,})-[0-9a-f]{12}\.parquet", re.ASCII)
+DOCUMENT_FILE = re.compile(r"(\d{6,})-.+\.json", re.ASCII)
 HEAD_FILE = re.compile(r"(\d{6,})\.json", re.ASCII)
 MANIFEST_FILE = re.compile(r"([0-9a-f]{64})\.json", re.ASCII)
 

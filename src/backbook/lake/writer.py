@@ -1,13 +1,12 @@
 """How a new version comes to be: written aside, made lasting, checked, and only then named.
 
 Until HEAD is renamed nothing that a writer does can be seen; after it everything can. A process that dies
-anywhere leaves the old version or the new one, and `sweep` lets the next writer clear away what it left.
+anywhere leaves the old version or the new one; what else it left is cleared away by the next writer.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from backbook.errors import BadData, NotAllowed, Refusal
 from backbook.lake.disk import Disk, refused
+from backbook.lake.folder import make_folders, sweep, switch
 from backbook.lake.version import (
-    DATA_FILE,
-    HEAD_FILE,
     KINDS,
     File,
     Head,
@@ -25,15 +23,12 @@ from backbook.lake.version import (
     checked_name,
     encoded,
     file_sha256,
-    head_numbers,
     parquet_rows,
     sha256,
 )
 
 if TYPE_CHECKING:
     from backbook.lake.lake import Lake
-
-FOLDERS = ("aside", "data", "documents", "heads", "manifests")
 
 
 class Writer:
@@ -83,11 +78,12 @@ class Writer:
         """
         self._go_on()
         json.loads(data)
-        path = f"documents/{checked_name(kind, 'kind of document')}/{checked_name(name, 'document')}.json"
-        file = File(name, path, 1, len(data), sha256(data), "document")
-        files = self._documents_of(kind)
+        files = self._documents_of(checked_name(kind, "kind of document"))
+        checked_name(name, "document")
         known = next((one for one in files if one.part == name), None)
-        if known == file:
+        path = f"documents/{kind}/{self.head.number + 1:06d}-{name}.json"
+        file = File(name, path, 1, len(data), sha256(data), "document")
+        if known and known.sha256 == file.sha256:
             return
         if known:
             raise BadData(
@@ -116,7 +112,7 @@ class Writer:
             self._place_files(moves)
             self._check(list(moves.values()))
             self._place_manifests(manifests)
-            self._switch(head)
+            self._name(head)
         self.head = head
         self._begin()
         return head
@@ -199,10 +195,10 @@ class Writer:
         if faults:
             raise BadData("What was written is not what was to be published; nothing was published.", faults=faults)
 
-    def _switch(self, head: Head) -> None:
+    def _name(self, head: Head) -> None:
         self._place(head.encoded(), self.lake.head_path(head.number))
         self._disk.sync(self.lake.path / "heads")
-        write_head(head, self._disk)
+        switch(head, self._disk)
 
     def _place(self, data: bytes, place: Path) -> None:
         aside = self._aside / place.name
@@ -241,59 +237,3 @@ class Writer:
         # What cannot be cleared now is left to the next writer.
         with suppress(OSError, Refusal):
             sweep(self.lake, self._disk)
-
-
-def make_folders(path: Path, disk: Disk) -> None:
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    for folder in reversed(missing):
-        disk.make_folder(folder)
-
-
-def prepare(lake: Lake, disk: Disk) -> None:
-    """The folders and a HEAD to start from, lasting before anything is built on them."""
-    for name in FOLDERS:
-        make_folders(lake.path / name, disk)
-    # Also when all is there: a writer that was killed may have renamed HEAD, or made a folder, and not synced.
-    disk.sync(lake.path)
-    disk.sync(lake.path.parent)
-    head = lake.head()
-    if head.number == 0 and not (lake.path / "HEAD").exists():
-        # From here on a lake without HEAD is known to have lost it.
-        write_head(head, disk)
-
-
-def write_head(head: Head, disk: Disk) -> None:
-    """The switch: one rename, before which the old version stands and after which the new one."""
-    root = head.lake.path
-    disk.write(root / "HEAD.aside", head.encoded())
-    disk.sync(root / "HEAD.aside")
-    disk.rename(root / "HEAD.aside", root / "HEAD")
-    disk.sync(root)
-
-
-def sweep(lake: Lake, disk: Disk) -> None:
-    """Clear away what a killed writer left, and only that; with the lock held.
-
-    Sure are: the files in aside/ (only the holder of the lock writes there), heads and data files whose name
-    carries the number after HEAD's (a publish that never happened), and documents that HEAD does not name (it
-    names every document there ever was).
-    """
-    head = lake.head()
-    later = [number for number in head_numbers(lake.path) if number > head.number + 1]
-    if later:
-        raise BadData(
-            f"{lake.path / 'HEAD'} names version {head.number}, but version {later[-1]} was published: HEAD was set back. "
-            f"Copy {lake.head_path(later[-1])} to HEAD, or move the later files of heads/ away to go on from {head.number}."
-        )
-    documents = {lake.path / file.path for id in head.documents.values() for file in lake.manifest(id).files}
-    left = [path for path in (*lake.path.glob("HEAD.aside"), *lake.path.glob("aside/*")) if path.is_file()]
-    left += [path for path in lake.path.glob("heads/*") if _number(path, HEAD_FILE) == head.number + 1]
-    left += [path for path in lake.path.glob("data/*/*/*") if _number(path, DATA_FILE) == head.number + 1]
-    left += [path for path in lake.path.glob("documents/*/*.json") if path not in documents]
-    for path in sorted(left):
-        disk.remove(path)
-
-
-def _number(path: Path, pattern: re.Pattern[str]) -> int:
-    found = pattern.fullmatch(path.name)
-    return int(found[1]) if found else 0
