@@ -50,6 +50,8 @@ class Feature:
     meaning: tuple[str, str] = ("", "")
     levels: tuple[Level, ...] = ()
     place: str = ""
+    # "workspace", or the pack it is inherited from.
+    origin: str = "workspace"
 
     @property
     def reads(self) -> frozenset[str]:

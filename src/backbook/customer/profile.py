@@ -7,6 +7,7 @@ never past it, so a profile built for last March holds only what was known last 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -28,6 +29,7 @@ from backbook.customer.reader import Reader
 from backbook.customer.registry import Attribute, key_names
 from backbook.customer.rollup import SUMS, rolled_up
 from backbook.customer.units import Units, units
+from backbook.errors import BadDefinition, Fault
 from backbook.expressions import Expression, Name, Names
 
 OWNER = "customer."
@@ -90,19 +92,30 @@ def profile_names(
     """The registry of a profile: keys, features, attributes, and the names of tags, segments and scores (`more`).
 
     At the account grain the customer's columns are there too, as `customer.x`; `of_customer` are the names of the
-    customer's tags, segments and scores.
+    customer's tags, segments and scores. Raises BadDefinition when two definitions give the same column.
     """
     features = list(features)
     names = [*key_names(grain), *_columns(grain, features, attributes), *(name for names in more for name in names)]
     if grain == ACCOUNT:
         owner = [*_columns(CUSTOMER, features, attributes), *(name for names in of_customer for name in names)]
         names += [replace(name, name=OWNER + name.name) for name in owner]
+    counted = Counter(name.name for name in names)
+    twice = [f"Two definitions give the {grain} profile the column '{name}'." for name, n in counted.items() if n > 1]
+    if twice:
+        raise BadDefinition(faults=[Fault("", None, found, "Give one of them another id.") for found in twice])
     return Names(f"{grain} profile", names, missing)
 
 
 def _columns(grain: str, features: Iterable[Feature], attributes: Sequence[Attribute]) -> list[Name]:
-    own = [feature.name for feature in features if feature.at(grain)]
-    return own + [one.name for one in profile_attributes(attributes, grain)]
+    """Features and attributes; the bank's own word wins where a pack uses the same one."""
+    at_grain = [feature for feature in features if feature.at(grain)]
+    declared = profile_attributes(attributes, grain)
+    own = {one.zh for one in declared} | {feature.zh for feature in at_grain if feature.origin == "workspace"}
+    names = [
+        replace(feature.name, zh="") if feature.origin != "workspace" and feature.zh in own else feature.name
+        for feature in at_grain
+    ]
+    return names + [one.name for one in declared]
 
 
 def build(

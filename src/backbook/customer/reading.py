@@ -278,12 +278,12 @@ class _Reading:
             return None
 
     def _twice_named(self, features: Mapping[str, Feature], items: Sequence[Item]) -> None:
-        """A Chinese name is a name too: two columns of one profile must not share it."""
+        """A Chinese name is a name too: two columns of one profile must not share it (a pack's gives way)."""
         by_id = {item.id: item for item in items}
         for grain in (ACCOUNT, CUSTOMER):
-            seen = {attribute.zh: attribute.id for attribute in self.attributes if attribute.grain == grain}
+            seen = {("workspace", one.zh): one.id for one in self.attributes if one.grain == grain}
             for feature in features.values():
-                first = seen.setdefault(feature.zh, feature.id) if feature.at(grain) else feature.id
+                first = seen.setdefault((feature.origin, feature.zh), feature.id) if feature.at(grain) else feature.id
                 if first != feature.id:
                     fault = by_id[feature.id].fault(
                         "zh", f"'{feature.zh}' is already '{first}'.", "Give it another name."
@@ -298,6 +298,7 @@ def _labels(item: Item, kind: str) -> dict[str, Any]:
         "grain": item.data.get("grain", ACCOUNT), "rollup": item.data.get("rollup"),
         "unit": str(item.data.get("unit", "")), "meaning": (str(meaning.get("zh", "")), str(meaning.get("en", ""))),
         "place": f"{item.file}:{item.line()}" if item.line() else item.file,
+        "origin": item.origin,
     }  # fmt: skip
 
 
