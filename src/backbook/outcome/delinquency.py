@@ -73,5 +73,9 @@ _UNITS = (("accounts", "account"), ("balance", "balance"))
 
 def _late(id: str, column: str, unit: str, rows: list[Mapping[str, Any]], as_of: date) -> Figure:
     worse = {label(number) for number in BUCKETS if number >= LATE[id]}
-    late = sum(row[column] for row in rows if row["bucket"] in worse)
-    return Figure(f"{id}_{unit}", as_of, unit, late, sum(row[column] for row in rows))
+    # A bucket in which no balance is known says nothing of balances.
+    known = [row for row in rows if row[column] is not None]
+    if not any(row["accounts"] for row in known):
+        return Figure(f"{id}_{unit}", as_of, unit, None, needs=needs("balance"))
+    late = sum(row[column] for row in known if row["bucket"] in worse)
+    return Figure(f"{id}_{unit}", as_of, unit, late, sum(row[column] for row in known))

@@ -128,13 +128,15 @@ def earning(engine: Engine, book: Book) -> list[Figure]:
     if statement is None:
         return [Figure(id, book.as_of, "balance", None, needs=needs("statement")) for id in ids]
     last = latest(statement, "account_id", "statement_on")
-    owed = read(last, "total_balance").clip(lower=0)
-    return [_earning(engine, book, last, owed, id, read(last, column), column) for id, column in ids.items()]
+    last = last.select(
+        owed=read(last, "total_balance").clip(lower=0), **{id: read(last, column) for id, column in ids.items()}
+    )
+    return [_earning(engine, book, last, id, column) for id, column in ids.items()]
 
 
-def _earning(engine: Engine, book: Book, last: Any, owed: Any, id: str, part: Any, column: str) -> Figure:
-    both = part.notnull() & owed.notnull()
-    row = engine.rows(last.aggregate(known=both.sum(), part=part.sum(where=both), owed=owed.sum(where=both)))[0]
+def _earning(engine: Engine, book: Book, last: Any, id: str, column: str) -> Figure:
+    both = last.filter(last[id].notnull(), last.owed.notnull())
+    row = engine.rows(both.aggregate(known=both.count(), part=both[id].sum(), owed=both.owed.sum()))[0]
     if not row["known"]:
         return Figure(id, book.as_of, "balance", None, needs=needs("total_balance", column))
     return Figure(id, book.as_of, "balance", row["part"], row["owed"])

@@ -1,0 +1,226 @@
+"""The report is one page that asks nobody for anything, in both languages."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vl_convert
+
+from backbook.engine import Engine
+from backbook.outcome import charts, kpi, page, report
+from backbook.outcome.figures import About, Figures, Text, needs
+from backbook.outcome.position import Book
+from backbook.outcome.texts import FIGURES, TEXTS
+
+AS_OF = date(2026, 10, 31)
+LANGUAGES = ("zh", "en")
+Make = Callable[..., Book]
+at = datetime.fromisoformat
+
+
+@pytest.fixture(scope="module")
+def thin(engine: Engine, book: Make) -> Figures:
+    """A book of accounts alone."""
+    return kpi.figures(engine, book(AS_OF, account=[{"account_id": "a", "balance": 1}]), About("A bank", AS_OF))
+
+
+@pytest.fixture(scope="module")
+def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
+    """A book that has everything a report can show, a name that is hostile among it."""
+    many = range(24)
+    made = {
+        "account": [{"account_id": f"a{n}", "system": "core", "party_id": f"p{n}", "product_id": "<gold>", "balance": 10 * n,
+                     "credit_limit": 300, "days_past_due": 31 if n < 11 else 0} for n in many],
+        "statement": [{"account_id": f"a{n}", "statement_on": date(2026, month, 20), "total_balance": 10 * n + month,
+                       "revolving_balance": 5, "instalment_balance": 1, "days_past_due": 20 + 30 * (month - 8) if n < 11 else 0}
+                      for n in many for month in (8, 9, 10)],
+        "card": [{"card_id": f"c{n}", "account_id": f"a{n}", "issued_on": date(2020, 1, 1)} for n in many],
+        "transaction": [{"transaction_id": f"t{n}", "account_id": f"a{n}", "card_id": f"c{n}", "amount": 7, "kind": "purchase",
+                         "posted_at": at(f"2026-10-{1 + n:02d}")} for n in many],
+        "assignment": [{"system": "core", "party_id": f"p{n}", "branch": "总行</script>", "since": date(2020, 1, 1)} for n in many],
+        "profile": [{"account_id": f"a{n}", "customer_id": f"p{n}", "stage": "new" if n % 2 else None, "risk": "AB"[n % 2],
+                     "worth": "XY"[n % 2]} for n in many],
+    }  # fmt: skip
+    now = book(AS_OF, since=date(2020, 1, 1), **made)
+    before = book(date(2026, 9, 30), since=date(2020, 1, 1), **{**made, "transaction": made["transaction"][:1]})
+    scored = [
+        {"unit": f"a{n}", "score": "behaviour", "points": 500 + n, "probability": n / 100, "grade": "AB"[n % 2]}
+        for n in many
+    ]
+    decision = [{"strategy": "limits", "version": "v1", "arm": ["champion", "challenger"][n % 2], "action": ["raise", "keep"][n % 2],
+                 "reasons": '["SAFE"]', "blocked": '{"no_minor": "raise"}'} for n in many]  # fmt: skip
+    bands = [{"expected": 0.01, "observed": 0.02, "rows": 12}, {"expected": 0.2, "observed": 0.1, "rows": 12}]
+    return kpi.figures(
+        engine,
+        now,
+        About("Bank <b>&", AS_OF, "CNY", "2026-10-31.2", "f00d", False, (("limits", "v1hash"),)),
+        before=before,
+        segments=[kpi.Segment("stage", Text("阶段", "Stage"), {"new": Text("新户", "New")})],
+        versions=[{"id": "behaviour", "zh": "行为评分", "en": "Behaviour", "version": "abc", "method": "scorecard", "auc": 0.8,
+                   "ks": 0.4, "calibration_error": 0.01, "rows": 24, "bands": bands}],
+        scores=table(*scored),
+        last_scores=table(*[{**row, "points": row["points"] + 3} for row in scored]),
+        risk_and_value=("risk", "worth"),
+        decision=table(*decision),
+        names={"limits": Text("额度", "Limits")},
+        labels={"raise": Text("提额", "Raise")},
+        moves=[{"strategy": "limits", "from_action": "keep", "to_action": "raise", "cause": cause, "count": 3}
+               for cause in ("data", "definition", "score")],
+        lists=[{"action": "raise", "file": "lists/raise.xlsx", "rows": 12}],
+        loads=[{"table": "account", "parsed": 24, "rejected": 0, "mapped": 24, "loaded": 24, "unchanged": 0, "quarantined": 0}],
+        quality=[{"table": "account", "level": level, "zh": "提示", "en": "note"} for level in ("info", "warn", "stop")],
+        not_available=[(Text("标签", "tags"), needs("event"))],
+        stale=[Text("`transaction` 早 3 天结束", "`transaction` ends 3 days early")],
+    )  # fmt: skip
+
+
+class Page(HTMLParser):
+    """The elements of a page, with the text of its scripts and the words that a reader sees."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts[-1] += data
+        elif self._inside != "style":
+            self.words.append(data)
+
+    @property
+    def shown(self) -> str:
+        return " ".join(self.words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_on_the_page_is_fetched_from_anywhere(full: Figures, language: str) -> None:
+    text = report.html(full, language)
+    found = Page(text)
+    for tag, attributes in found.elements:
+        assert tag not in {"link", "iframe", "object", "embed", "base", "img", "form"}
+        assert not {"src", "srcset", "action", "poster", "data", "background"} & set(attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+    styles = "".join(re.findall(r"<style>(.*?)</style>", text, re.S))
+    assert "url(" not in styles and "@import" not in styles
+    policy = next(
+        a["content"] for t, a in found.elements if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy is not None and policy.startswith("default-src 'none';") and "unsafe-eval" not in policy
+
+
+def test_only_the_two_own_scripts_may_run(full: Figures) -> None:
+    text = report.html(full, "en")
+    data, library, drawing = Page(text).scripts
+    assert json.loads(data)
+    for script in (library, drawing):
+        assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in text
+    assert "window.vegaEmbed=" in library and "vegaEmbed(" in drawing
+    assert "<!--" not in library  # would put the rest of the page into the script
+    assert text.count("<script") - library.count("<script") == 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_chart_is_drawn_by_vega_itself_and_no_wider_than_its_place(full: Figures, language: str) -> None:
+    made = report.specs(full, language)
+    assert len(made) == 16
+    for spec in made:
+        assert "$schema" not in spec and spec["width"] == "container"
+        svg = vl_convert.vegalite_to_svg({**spec, "width": 620}, allowed_base_urls=[])
+        assert svg.count("<path") > 2 and "NaN" not in svg and "undefined" not in svg
+        width = re.search(r'width="([\d.]+)"', svg)
+        assert width is not None and float(width.group(1)) <= 620
+
+
+def test_a_chinese_page_has_no_english_labels_and_the_other_way_round(full: Figures, thin: Figures) -> None:
+    for figures in (full, thin):
+        chinese, english = Page(report.html(figures, "zh")).shown, Page(report.html(figures, "en")).shown
+        for key, words in TEXTS.items():
+            if len(words.en) > 8 and words.en != words.zh and key != "simulation":
+                assert words.en not in chinese, key
+            if len(words.zh) > 3 and words.zh not in words.en and key != "simulation":
+                assert words.zh not in english, key
+
+
+def test_every_text_exists_in_both_languages() -> None:
+    for words in (*TEXTS.values(), *(m.name for m in FIGURES.values()), *(m.made_of for m in FIGURES.values())):
+        assert bool(words.zh) == bool(words.en)
+        assert not re.search(r"[\u4e00-\u9fff]", words.en)
+
+
+def test_every_key_that_the_page_asks_for_exists() -> None:
+    template = (Path(report.__file__).parent / "report.html").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\bt\('(\w+)'\)", template))
+    for module in (page, charts, report):
+        calls = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Call)]
+        named = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in {"text", "words"} and c.args]
+        asked |= {c.args[0].value for c in named if isinstance(c.args[0], ast.Constant)}  # type: ignore[misc]
+    asked |= {f"column_{column}" for columns in page.COLUMNS.values() for column, _ in columns}
+    assert asked - set(TEXTS) == set()
+    assert {*page.HEADLINE, *page.RISK, *page.ACTIVITY, *page.SIZE} <= set(FIGURES)
+
+
+def test_what_is_missing_says_what_it_needs(thin: Figures) -> None:
+    assert "not available: needs transaction" in re.sub(r"\s+", " ", Page(report.html(thin, "en")).shown)
+    assert "不可用：需要 statement" in re.sub(r"\s+", " ", Page(report.html(thin, "zh")).shown)
+
+
+def test_every_page_says_that_it_is_a_simulation_in_both_languages(thin: Figures) -> None:
+    for language in LANGUAGES:
+        shown = Page(report.html(thin, language)).shown
+        assert "仅供模拟" in shown and "for simulation only" in shown
+
+
+def test_stale_data_and_the_hashes_of_the_run_stand_on_the_page(full: Figures) -> None:
+    shown = Page(report.html(full, "en")).shown
+    for words in ("The data are not up to date", "ends 3 days early", "2026-10-31.2", "f00d", "v1hash", "trial run"):
+        assert words in shown
+
+
+def test_names_from_the_bank_cannot_become_markup(full: Figures) -> None:
+    text = report.html(full, "en")
+    assert "Bank &lt;b&gt;&amp;" in text and "&lt;gold&gt;" in text
+    assert "总行</script>" not in text and "总行&lt;/script&gt;" in text
+
+
+def test_the_same_figures_give_the_same_bytes(full: Figures, tmp_path: Path) -> None:
+    one, two = (report.write_report(tmp_path / name / "report.html", full, "zh") for name in "ab")
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_third_language_is_refused(thin: Figures) -> None:
+    with pytest.raises(ValueError, match="zh or en, not in 'fr'"):
+        report.html(thin, "fr")
+
+
+def test_numbers_are_written_as_their_readers_write_them(full: Figures) -> None:
+    figure = full.figures["balance"]
+    big = page.tile(type(figure)("balance", AS_OF, "balance", Decimal("123456789.10"), form="money"), "zh")
+    assert (
+        big.value,
+        page.tile(type(figure)("balance", AS_OF, "balance", Decimal("123456789.10"), form="money"), "en").value,
+    ) == ("1.23亿", "123m")

@@ -1,0 +1,91 @@
+"""Shift, grades and calibration of scores against hand numbers and the published vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backbook.engine import Engine
+from backbook.outcome.scores import scores
+from backbook.outcome.stability import psi, psi_by_chance
+
+TENTHS = [10] * 10
+Table = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        ((8, 9, 9, 10, 10, 10, 10, 11, 11, 12), 0.012123),
+        ((5, 6, 7, 9, 10, 11, 12, 12, 13, 15), 0.103234),
+        ((2, 4, 5, 7, 9, 11, 13, 15, 16, 18), 0.334465),
+    ],
+)
+def test_the_stability_index_agrees_with_the_published_vectors(actual: tuple[int, ...], expected: float) -> None:
+    assert psi(TENTHS, actual) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_empty_band_counts_as_half_a_unit_and_stays_finite() -> None:
+    assert psi([10, 10], [0, 20]) == pytest.approx(psi([10, 10], [0.5, 20]), rel=0.02)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=2, max_size=12))
+def test_the_index_is_never_below_zero_and_zero_for_the_same_shares(pairs: list[tuple[int, int]]) -> None:
+    before, now = [a + 1 for a, _ in pairs], [b + 1 for _, b in pairs]
+    assert psi(before, now) >= -1e-12
+    assert psi(before, [3 * count for count in before]) == pytest.approx(0, abs=1e-12)
+
+
+def test_chance_alone_explains_more_in_a_small_sample() -> None:
+    assert psi_by_chance(10, 1000, 1000) == pytest.approx(0.018)
+
+
+def scored(table: Table, *points: int) -> Any:
+    return table(
+        *(
+            {
+                "unit": str(n),
+                "score": "behaviour",
+                "points": point,
+                "probability": point / 1000,
+                "grade": "A" if point < 500 else "B",
+            }
+            for n, point in enumerate(points)
+        )
+    )
+
+
+VERSION = {"id": "behaviour", "zh": "行为", "en": "Behaviour", "version": "v1", "auc": 0.8, "ks": 0.45, "calibration_error": 0.01,
+           "rows": 100, "bands": [{"expected": 0.02, "observed": 0.03, "rows": 50}]}  # fmt: skip
+
+
+def test_the_same_scores_have_not_shifted_and_other_scores_have(engine: Engine, table: Table) -> None:
+    now = scored(table, *range(100, 900))
+    (same,) = scores(engine, [VERSION], now, scored(table, *range(100, 900)))
+    (moved,) = scores(engine, [VERSION], now, scored(table, *range(300, 1100)))
+    assert same.psi == 0 and same.psi_rows == (800, 800)
+    assert moved.psi is not None and moved.psi > 0.25
+    assert sum(row["now"] for row in moved.shift) == 800
+
+
+def test_grades_are_counted_with_their_mean_probability(engine: Engine, table: Table) -> None:
+    (found,) = scores(engine, [VERSION], scored(table, 100, 300, 600, 800))
+    assert [(row["grade"], row["units"], row["share"], row["probability"]) for row in found.grades] == [
+        ("A", 2, 0.5, 0.2), ("B", 2, 0.5, 0.7),
+    ]  # fmt: skip
+    assert found.psi is None
+
+
+def test_calibration_shows_observed_over_expected(engine: Engine, table: Table) -> None:
+    (found,) = scores(engine, [VERSION], scored(table, 1))
+    (row,) = found.calibration
+    assert row["ratio"] == pytest.approx(1.5)
+
+
+def test_a_score_that_everyone_shares_makes_no_bands_and_no_index(engine: Engine, table: Table) -> None:
+    (found,) = scores(engine, [VERSION], scored(table, 5, 5, 5), scored(table, 5, 5, 5))
+    assert found.psi is None and not found.shift
