@@ -8,18 +8,17 @@ least and greatest) are counted by `weight`, which `parse` limits.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
 
-from .law import BLANKS, NO_FRACTION, WHOLE_LEAST, WHOLE_MOST
+from .law import BIT, BLANKS, MOST_HELP, WHOLE_LEAST
 from .names import Type
-from .nodes import Node, may_overflow, never_null
+from .nodes import LARGEST, Node, may_overflow, never_null
 from .to_python import pattern
 
 WHOLE, MONEY, NUMBER = Type.WHOLE, Type.MONEY, Type.NUMBER
@@ -35,15 +34,21 @@ STORED: dict[Type, Any] = {
 }
 # Any int64, and any money, as decimals whose product still has at most 38 digits.
 _WIDE, _WIDE_MONEY = dt.Decimal(19, 0), dt.Decimal(19, 2)
+_ZERO = ibis.literal(0.0, type="float64")
 _FIRST_DAY, _LAST_DAY = date(1, 1, 1), date(9999, 12, 31)
 
 
-@ibis.udf.scalar.builtin(name="floor")
+@ibis.udf.scalar.builtin(name="floor")  # type: ignore[untyped-decorator]
 def _floor(value: float) -> float:  # type: ignore[empty-body]
     """Ibis' own floor casts to int64, which raises for large doubles."""
 
 
-@ibis.udf.scalar.builtin(name="last_day")
+@ibis.udf.scalar.builtin(name="round")  # type: ignore[untyped-decorator]
+def _nearest(value: float) -> float:  # type: ignore[empty-body]
+    """Half away from zero, to a double; Ibis' own round casts to int64."""
+
+
+@ibis.udf.scalar.builtin(name="last_day")  # type: ignore[untyped-decorator]
 def _last_day(day: date) -> date:  # type: ignore[empty-body]
     """The last day of the month."""
 
@@ -82,10 +87,14 @@ def _same(found: Any, type: Type) -> bool:
 
 
 def finite(value: Any) -> Any:
-    """Null for NaN and the infinities; NaN equals NaN in both engines."""
-    for outside in (math.inf, -math.inf, math.nan):
-        value = value.nullif(ibis.literal(outside, type="float64"))
-    return value
+    """Null for NaN and the infinities; NaN is above every number in both engines.
+
+    The value is named twice and no more: three nested NULLIFs would name it eight times, and the planner's time
+    grows with every copy (seconds for one rounded product).
+    """
+    most = ibis.literal(repr(LARGEST)).cast("float64")
+    least = ibis.literal(repr(-LARGEST)).cast("float64")
+    return value.between(least, most).ifelse(value, ibis.null("float64"))
 
 
 def _fitting(node: Node, value: Any) -> Any:
@@ -112,7 +121,7 @@ def _product(node: Node, args: list[Any]) -> Any:
 def _quotient(node: Node, args: list[Any]) -> Any:
     above, below = args
     if not (node.args[1].op == "literal" and node.args[1].value):
-        below = below.nullif(ibis.literal(0.0, type="float64"))
+        below = below.nullif(_ZERO)
     return _fitting(node, above / below)
 
 
@@ -124,25 +133,17 @@ def _signed(node: Node, args: list[Any]) -> Any:
     return -value if node.op == "negative" else value.abs()
 
 
-def _scaled(value: Any, power: float) -> Any:
-    """`law.scaled`, step by step."""
-    size = value.abs()
-    product = size * power
-    low = _floor(product)
-    up = ((low + 0.5) / power <= size).ifelse(low + 1.0, low)
-    rounded = (product < NO_FRACTION).ifelse(up, product)
-    return (value >= 0).ifelse(rounded, -rounded)
+def _half_away(value: Any) -> Any:
+    """`law.half_away`: the engine's round of a double, helped over the last two bits."""
+    help = ibis.greatest(ibis.least(value * BIT, ibis.literal(MOST_HELP)), ibis.literal(-MOST_HELP))
+    return _nearest(value + help)
 
 
 def _round(node: Node, args: list[Any]) -> Any:
     value, digits = args[0], node.value
     if node.type is NUMBER:
-        if digits >= 0:
-            return finite(_scaled(value, 10.0**digits) / 10.0**digits)
-        size, step = value.abs(), 10.0**-digits
-        low = _floor(size / step)
-        rounded = ((low + 0.5) * step <= size).ifelse(low + 1.0, low) * step
-        return finite((value >= 0).ifelse(rounded, -rounded))
+        step = 10.0 ** abs(digits)
+        return finite(_half_away(value * step) / step if digits >= 0 else _half_away(value / step) * step)
     if digits >= (2 if node.type is MONEY else 0):
         return value
     return _round_exact(value, digits, node.type)
@@ -174,7 +175,7 @@ def _floor_ceil(node: Node, args: list[Any]) -> Any:
 def _money(node: Node, args: list[Any]) -> Any:
     if node.args[0].type is MONEY:
         return args[0]
-    cents = _scaled(args[0], 100.0).try_cast("int64")
+    cents = _half_away(args[0] * 100.0).try_cast("int64")
     cent = ibis.literal(Decimal("0.01"), type=_WIDE_MONEY)
     return (cents.cast(_WIDE) * cent).try_cast(STORED[MONEY])
 
@@ -185,7 +186,7 @@ def _whole(node: Node, args: list[Any]) -> Any:
             return args[0]
         case Type.MONEY:
             return args[0].cast(_WIDE).cast("int64")
-    return _scaled(args[0], 1.0).try_cast("int64")
+    return _half_away(args[0]).try_cast("int64")
 
 
 def _least_greatest(node: Node, args: list[Any]) -> Any:
@@ -211,19 +212,18 @@ def _shifted(node: Node, args: list[Any]) -> Any:
     if node.op == "date - days":
         days = -days.nullif(ibis.literal(WHOLE_LEAST, type="int64"))
     # No two dates are further apart, and the engine's day counts are of 32 bits.
-    days = days.between(-3_652_058, 3_652_058).ifelse(days, ibis.null("int64"))
-    moved = (day + days.cast("int32").as_interval("D")).cast("date")
+    # No two dates are further apart than seven digits of days; the engine's day counts are of 32 bits.
+    days = days.try_cast(dt.Decimal(7, 0)).cast("int32")
+    moved = (day + days.as_interval("D")).cast("date")
     first, last = ibis.literal(_FIRST_DAY), ibis.literal(_LAST_DAY)
     return moved.between(first, last).ifelse(moved, ibis.null("date"))
 
 
 def _months(node: Node, args: list[Any]) -> Any:
     start, end = args
-    early, late = ibis.least(start, end), ibis.greatest(start, end)
-    months = (late.year() - early.year()) * 12 + (late.month() - early.month())
-    complete = (late.day() >= early.day()) | (late == _last_day(late))
-    count = (months - complete.ifelse(0, 1)).cast("int64")
-    return (end < start).ifelse(-count, (end >= start).ifelse(count, ibis.null("int64")))
+    months = (end.year() - start.year()) * 12 + (end.month() - start.month())
+    complete = (end.day() >= start.day()) | (end == _last_day(end))
+    return (months - complete.ifelse(0, 1)).cast("int64")
 
 
 def _like(node: Node, args: list[Any]) -> Any:
@@ -288,7 +288,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "number": lambda a: a,
     "as_number": lambda a: a.cast("float64"),
     "as_money": lambda a: a.try_cast(STORED[MONEY]),
-    "ln": lambda a: (a > 0).ifelse(a, ibis.null("float64")).ln(),
+    "ln": lambda a: ibis.greatest(a, _ZERO).nullif(_ZERO).ln(),
     "exp": lambda a: finite(a.exp()),
     "days_between": lambda start, end: end.delta(start, unit="day"),
     "year": lambda a: a.year().cast("int64"),
@@ -330,23 +330,15 @@ _MADE: dict[str, Callable[[Node, list[Any]], Any]] = {
     "months_between": _months,
 }
 
-# How often the compiled form mentions its argument, where that is more than once.
-_MENTIONS = {
-    "round": 10,
-    "money": 10,
-    "whole": 10,
-    "least": 2,
-    "greatest": 2,
-    "months_between": 8,
-    "ceil": 1,
-    "date + days": 6,
-    "date - days": 6,
-}
+# Operations whose compiled form mentions its arguments more than once.
+_MENTIONS = {"round": 2, "money": 2, "whole": 2, "least": 2, "greatest": 2, "date + days": 2, "date - days": 2, "months_between": 4}
 
 
 def weight(node: Node) -> int:
     """About how many operations the compiled form has."""
+    if node.op == "literal":
+        return 0
     return 1 + _MENTIONS.get(node.op, 1) * sum(weight(arg) for arg in node.args)
 
 
-__all__ = ["STORED", "WHOLE_MOST", "datetime", "finite", "ibis_value", "literal", "weight"]
+__all__ = ["STORED", "finite", "ibis_value", "literal", "weight"]
