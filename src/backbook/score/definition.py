@@ -71,8 +71,9 @@ class Score:
     owner: str = ""
     meaning: tuple[str, str] = ("", "")
     purpose: str = "risk"
-    # scorecard
+    # scorecard; `exclusions` are scored, and never teach
     target: Expression | None = None
+    exclusions: Expression | None = None
     leave_out: Expression | None = None
     observations: Observations = field(default_factory=Observations)
     features: tuple[Name, ...] = ()
@@ -138,6 +139,7 @@ class Score:
     def _scorecard(self) -> dict[str, Any]:
         return {
             "target": self.target and self.target.text,
+            "exclusions": self.exclusions and self.exclusions.text,
             "leave_out": self.leave_out and self.leave_out.text,
             "observations": {"every": self.observations.every, "at_most": self.observations.at_most},
             "features": ALL if self.every_feature else [feature.name for feature in self.features],

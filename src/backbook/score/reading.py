@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from backbook.definitions import Item
@@ -33,13 +35,14 @@ from backbook.score.definition import (
 COMMON = {"id", "zh", "en", "owner", "meaning", "purpose", "grain", "method", "population", "grades"}
 OF_METHOD = {
     SCORECARD: {
-        "target", "leave_out", "observations", "features", "protected", "monotone", "special", "bins",
+        "target", "exclusions", "leave_out", "observations", "features", "protected", "monotone", "special", "bins",
         "most_features", "points", "folds", "minimum_events",
     },
-    EXPRESSION: {"expression", "grades_by"},
+    EXPRESSION: {"expression", "parameters", "grades_by"},
 }  # fmt: skip
+_BRACES = re.compile(r"\{(\w+)\}")
 GRAINS = ("account", "customer")
-PURPOSES = ("risk", "marketing")
+PURPOSES = ("risk", "marketing", "both")
 GRADES_BY = ("amount", "share")
 
 
@@ -140,6 +143,7 @@ class _Reading:
         features, every = self._features(names, declared)
         return {
             "target": target,
+            "exclusions": self._parse("exclusions", names, Type.YESNO),
             "leave_out": self._parse("leave_out", outcomes, Type.YESNO),
             "observations": self._observations(),
             "features": features,
@@ -155,7 +159,7 @@ class _Reading:
         }
 
     def _expression(self, names: Names) -> dict[str, Any]:
-        amount = self._parse("expression", names)
+        amount = self._parse("expression", names, values=self._parameters())
         if amount is None and "expression" not in self.item.data:
             self.wrong("expression", "has no expression.", "Write expression: … over the profile.")
         if amount is not None and amount.type not in NUMERIC:
@@ -281,10 +285,30 @@ class _Reading:
 
     # ── values ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _parse(self, path: str, names: Names, expect: Type | None = None) -> Expression | None:
+    def _parameters(self) -> Mapping[str, str]:
+        """Stated numbers, which the expression names in braces: `spend_365d * {interchange}`."""
+        given = self.item.data.get("parameters") or {}
+        if not isinstance(given, dict) or not all(_number(value) for value in given.values()):
+            self.wrong("parameters", "are not numbers by name.", "Write parameters: {loss_given_default: 0.9}.")
+            return {}
+        return {str(name): f"{Decimal(repr(value)):f}" for name, value in given.items()}
+
+    def _filled(self, path: str, text: str, values: Mapping[str, str]) -> str:
+        for name in sorted({*_BRACES.findall(text), *values}):
+            if name not in values:
+                self.wrong(path, f"'{{{name}}}' is not among the parameters.", _meant(name, values))
+            elif f"{{{name}}}" not in text:
+                self.wrong(f"parameters.{name}", f"nothing reads '{name}'.", "Take it out.")
+        return _BRACES.sub(lambda found: f"({values.get(found[1], 0)})", text)
+
+    def _parse(
+        self, path: str, names: Names, expect: Type | None = None, values: Mapping[str, str] | None = None
+    ) -> Expression | None:
         text = self.item.data.get(path)
         if text is None:
             return None
+        if values is not None:
+            text = self._filled(path, str(text), values)
         try:
             return parse(str(text), names, expect=expect)
         except BadDefinition as refused:

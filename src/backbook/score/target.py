@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
+import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -26,7 +27,7 @@ from backbook.score.definition import Score
 from backbook.score.registry import Unavailable
 
 MONTHS = {"month": 1, "quarter": 3}
-EVENT, LEFT_OUT, DAY, PERSON = "_event", "_left_out", "_day", "_person"
+EVENT, EXCLUDED, LEFT_OUT, DAY, PERSON = "_event", "_excluded", "_left_out", "_day", "_person"
 SALT = "backbook fold"
 
 
@@ -106,10 +107,12 @@ def sample(score: Score, engine: Engine, as_of: date, book: Book) -> Sample | Un
     days = observation_dates(score, as_of, book)
     if not days:
         return Unavailable("score", score.id, _history(score, as_of, book))
-    tables, steps = [], {"population": 0, "known": 0, "kept": 0}
+    tables, steps = [], {"population": 0, "taught": 0, "known": 0, "kept": 0}
     for place, day in enumerate(days):
         table = _observed(score, engine, as_of, book, day)
         steps["population"] += table.num_rows
+        table = table.filter(pc.invert(pc.fill_null(table[EXCLUDED], False)))
+        steps["taught"] += table.num_rows
         table = table.filter(pc.is_valid(table[EVENT]))
         steps["known"] += table.num_rows
         table = table.filter(pc.invert(pc.fill_null(table[LEFT_OUT], False)))
@@ -120,6 +123,7 @@ def sample(score: Score, engine: Engine, as_of: date, book: Book) -> Sample | Un
     persons = rows[PERSON].to_pylist()
     waterfall = (
         Step("观察日的目标客群", f"in the population on {len(days)} dates", steps["population"]),
+        Step("剔除不参与训练者", "without the exclusions", steps["taught"]),
         Step("剔除表现期未结束或结果未知者", "without those whose outcome is not known yet", steps["known"]),
         Step("剔除不确定样本", "without the indeterminate", steps["kept"]),
         Step("其中发生目标事件", "of which with the event", int(target.sum())),
@@ -165,10 +169,13 @@ def _history(score: Score, as_of: date, book: Book) -> str:
 
 def _observed(score: Score, engine: Engine, as_of: date, book: Book, day: date) -> pa.Table:
     """One day: the population, its features as known then, its target as known now; ordered by unit."""
-    population = frozenset() if score.population is None else score.population.reads
-    everyone = book.profile(score.grain, day, population | _person(score))
+    read = frozenset().union(*(each.reads for each in (score.population, score.exclusions) if each is not None))
+    everyone = book.profile(score.grain, day, read)
     drawn = everyone if score.population is None else everyone.filter(score.population.ibis(everyone))
-    units = engine.cached(drawn.select(score.key, **{PERSON: drawn[_person_column(drawn, score)]}))
+    excluded = ibis.literal(False) if score.exclusions is None else score.exclusions.ibis(drawn)
+    # Accounts of one customer stand in one fold.
+    person = drawn["customer_id" if "customer_id" in drawn.columns else score.key]
+    units = engine.cached(drawn.select(score.key, **{PERSON: person, EXCLUDED: excluded}))
     features = book.profile(score.grain, day, frozenset(name.name for name in score.features), units.select(score.key))
     later = book.outcomes(score.grain, day, as_of, score.outcomes, units.select(score.key))
     assert score.target is not None
@@ -184,15 +191,6 @@ def _observed(score: Score, engine: Engine, as_of: date, book: Book, day: date) 
     rows = units.left_join(features, units[score.key] == features["_unit"]).drop("_unit")
     rows = rows.left_join(marked, rows[score.key] == marked["_key"]).drop("_key")
     return engine.arrow(rows.order_by(score.key))
-
-
-def _person(score: Score) -> frozenset[str]:
-    return frozenset({"customer_id"}) if score.grain == "account" else frozenset()
-
-
-def _person_column(table: Any, score: Score) -> str:
-    """Accounts of one customer stand in one fold."""
-    return "customer_id" if "customer_id" in table.columns else score.key
 
 
 def folds(persons: Sequence[str | None], target: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.int64]:
