@@ -31,8 +31,7 @@ from backbook.strategy.definition import (
 )
 
 KEYS = ("account_id", "customer_id", "system", "party_id")
-NOT_KNOWN_BRANCH = "not_known"
-OTHERWISE_BRANCH = "otherwise"
+OTHERWISE = "otherwise"
 ID_LENGTH = 32
 
 # Chances are kept as whole billionths: the least possible one, of a 1 % arm that explores 0.01 %, still shows.
@@ -94,19 +93,40 @@ def _facts(strategy: Strategy, units: Any, as_of: date) -> Any:
         "_now": _money(strategy.value_now, units),
     }
     for place, arm in enumerate(strategy.arms):
-        facts[f"_branch_{place}"], facts[f"_unknown_{place}"] = first_match(branches(arm)).ibis(units)
+        table = first_match(branches(arm))
+        facts[f"_branch_{place}"], facts[f"_unknown_{place}"] = table.ibis(units)
+        facts[f"_stopped_{place}"] = table.stopped(units)
     for place, guardrail in enumerate(strategy.guardrails):
         if guardrail.over == "account":
             facts[f"_pass_{place}"] = guardrail.passes.ibis(units)
-            facts[f"_lacks_{place}"] = _nulls(guardrail.passes, units)
+            facts[f"_lacks_{place}"] = _lacks(guardrail.passes, facts[f"_pass_{place}"], units)
+    return _meaning(strategy, units.mutate(**facts))
+
+
+def _meaning(strategy: Strategy, rows: Any) -> Any:
+    """What each variant would mean: its parameters, new value and expected value.
+
+    A parameter is a column before the next one reads it: an expression copied into an expression copied into
+    another is what a planner chokes on.
+    """
+    for step in range(max(len(variant.parameters) for variant in strategy.variants)):
+        layer = {
+            f"_p_{place}_{variant.parameters[step].id}": variant.parameters[step].expression.ibis(
+                _with_parameters(rows, place, variant)
+            )
+            for place, variant in enumerate(strategy.variants)
+            if step < len(variant.parameters)
+        }
+        rows = rows.mutate(**layer)
+    worth: dict[str, Any] = {}
     for place, variant in enumerate(strategy.variants):
-        scope = _Scope(units, variant)
-        facts[f"_new_{place}"] = _money(variant.action.value_new, scope)
-        facts[f"_expected_{place}"] = _money(variant.action.expected_value, scope)
-        facts[f"_parameters_{place}"] = _json(
+        scope = _with_parameters(rows, place, variant)
+        worth[f"_new_{place}"] = _money(variant.action.value_new, scope)
+        worth[f"_expected_{place}"] = _money(variant.action.expected_value, scope)
+        worth[f"_parameters_{place}"] = _json(
             {each.id: (each.expression.type, scope[each.id]) for each in variant.parameters}
         )
-    return units.mutate(**facts)
+    return rows.mutate(**worth)
 
 
 def branches(arm: Arm) -> list[Branch]:
@@ -118,30 +138,34 @@ def explore_salt(strategy: Strategy, as_of: date) -> str:
     return f"{strategy.area} explore {as_of.isoformat()}"
 
 
-class _Scope:
-    """A table whose columns and a variant's parameters are read in the same way."""
+class _Overlay:
+    """A table with a few more columns; a value read from it belongs to the same table."""
 
-    def __init__(self, table: Any, variant: Variant) -> None:
+    def __init__(self, table: Any, values: Mapping[str, Any]) -> None:
         self._table = table
-        self._values: dict[str, Any] = {}
-        for each in variant.parameters:
-            self._values[each.id] = each.expression.ibis(self)
+        self.values = dict(values)
 
     def __getitem__(self, name: str) -> Any:
-        return self._values[name] if name in self._values else self._table[name]
+        return self.values[name] if name in self.values else self._table[name]
+
+
+def _with_parameters(table: Any, place: int, variant: Variant) -> _Overlay:
+    """The table, where the parameters that are worked out already go by their own names."""
+    known = {each.id: f"_p_{place}_{each.id}" for each in variant.parameters}
+    return _Overlay(table, {id_: table[column] for id_, column in known.items() if column in table.columns})
 
 
 def _money(expression: Expression | None, table: Any) -> Any:
     return (ibis.null() if expression is None else expression.ibis(table)).cast("decimal(18, 2)")
 
 
-def _nulls(expression: Expression, table: Any) -> Any:
-    """The names of the columns that the expression reads and that are null, each with a comma behind it."""
+def _lacks(expression: Expression, passed: Any, table: Any) -> Any:
+    """Why an answer is not known: the columns without a value, each with a comma behind it, all when each has one."""
+    everything = "".join(f"{name}," for name in sorted(expression.reads))
     names = ibis.literal("")
     for name in sorted(expression.reads):
-        if name != TOTAL_NEW:
-            names = names + table[name].isnull().ifelse(f"{name},", "")
-    return names
+        names = names + table[name].isnull().ifelse(f"{name},", "")
+    return passed.isnull().ifelse((names == "").ifelse(everything, names), "")
 
 
 # ── what each arm would do ──────────────────────────────────────────────────────────────────────────────
@@ -201,16 +225,19 @@ def _through(
 
 def _over_person(strategy: Strategy, rows: Any, arm: int) -> Any:
     """Check what is raised over all lines of the person; limits are summed over lines, never over accounts."""
-    checked = [each for each in strategy.guardrails if each.over == "customer"]
-    if not checked:
+    if all(each.over == "account" for each in strategy.guardrails):
         return rows
     variant = rows[f"_variant_{arm}"]
     raising = [place for place, each in enumerate(strategy.variants) if each.action.raises]
     new = ibis.cases(*((variant == place, rows[f"_new_{place}"]) for place in raising), else_=rows._now)
     rows = _totals(rows.mutate(_new=new), f"_total_{arm}")
-    with_total = rows.mutate(**{TOTAL_NEW: rows[f"_total_{arm}"]})
-    passed = {each.id: each.passes.ibis(with_total) for each in checked}
-    rows = with_total.mutate(**{f"_pass_{arm}_{id_}": value for id_, value in passed.items()}).drop(TOTAL_NEW)
+    with_total = _Overlay(rows, {TOTAL_NEW: rows[f"_total_{arm}"]})
+    answers = {}
+    for place, each in enumerate(strategy.guardrails):
+        if each.over == "customer":
+            answers[f"_pass_{arm}_{place}"] = each.passes.ibis(with_total)
+            answers[f"_lacks_{arm}_{place}"] = _lacks(each.passes, answers[f"_pass_{arm}_{place}"], with_total)
+    rows = rows.mutate(**answers)
     after = ways_ibis(
         strategy,
         {
@@ -221,7 +248,14 @@ def _over_person(strategy: Strategy, rows: Any, arm: int) -> Any:
     )
     over = {
         action.id: way_over_person_ibis(
-            strategy, action.id, {each.id: rows[f"_pass_{arm}_{each.id}"] for each in checked}, after
+            strategy,
+            action.id,
+            {
+                each.id: rows[f"_pass_{arm}_{place}"]
+                for place, each in enumerate(strategy.guardrails)
+                if each.over == "customer"
+            },
+            after,
         )
         for action in strategy.actions
     }
@@ -323,9 +357,8 @@ def _chosen(strategy: Strategy, rows: Any) -> Any:
     own = _by(rows._arm, [rows[f"_variant_{arm}"] for arm in arms])
     explored = rows._explore & _by(rows._arm, [rows[f"_open_{arm}"] for arm in arms])
     rows = rows.mutate(_is_explored=explored, _variant=explored.ifelse(rows._picked, own).cast("int64"))
-    labels = [_by(rows[f"_branch_{arm}"], [rule.id for rule in strategy.arms[arm].rules]) for arm in arms]
     branch = [
-        labels[arm].fill_null(rows[f"_unknown_{arm}"].isnull().ifelse(OTHERWISE_BRANCH, NOT_KNOWN_BRANCH))
+        _by(rows[f"_stopped_{arm}"], [rule.id for rule in strategy.arms[arm].rules]).fill_null(OTHERWISE)
         for arm in arms
     ]
     return rows.mutate(_branch=_by(rows._arm, branch), _chance=_chance(strategy, rows))
@@ -356,17 +389,17 @@ def _by(position: Any, values: list[Any]) -> Any:
 
 
 def _reasons(strategy: Strategy, rows: Any) -> Any:
-    """The branch's reasons, then what blocked, then what was not known or tried, as a JSON list."""
+    """Why this and not something else: chance, what blocked, what is not known, then the branch's own reasons."""
     per_arm = []
     for place, arm in enumerate(strategy.arms):
         rules = [_codes(rule.choice.reasons) for rule in arm.rules]
         named = _by(rows[f"_branch_{place}"], rules)
         per_arm.append(named.fill_null(rows[f"_unknown_{place}"].isnull().ifelse(_codes(arm.otherwise.reasons), "")))
-    text = _by(rows._arm, per_arm)
+    text = rows._is_explored.ifelse(_codes((EXPLORED,)), "")
     for place, guardrail in enumerate(strategy.guardrails):
         text = text + _own_blocked(strategy, rows, place).notnull().ifelse(_codes((guardrail.reason,)), "")
     text = text + (_unknown(strategy, rows) != "").ifelse(_codes((NOT_KNOWN,)), "")
-    text = text + rows._is_explored.ifelse(_codes((EXPLORED,)), "")
+    text = text + _by(rows._arm, per_arm)
     return _enclosed("[", text, "]")
 
 
@@ -397,20 +430,11 @@ def _unknown(strategy: Strategy, rows: Any) -> Any:
     text = (text + ",").fill_null("")
     for place, guardrail in enumerate(strategy.guardrails):
         if guardrail.over == "account":
-            met, lacks = _own_blocked(strategy, rows, place).notnull(), rows[f"_lacks_{place}"]
+            lacks = rows[f"_lacks_{place}"]
         else:
-            met, lacks = _own_blocked(strategy, rows, place).notnull(), _lacks_over_person(strategy, rows, place)
-        text = text + met.ifelse(lacks, "")
+            lacks = _by(rows._arm, [rows[f"_lacks_{arm}_{place}"] for arm in range(len(strategy.arms))])
+        text = text + _own_blocked(strategy, rows, place).notnull().ifelse(lacks, "")
     return text.substr(0, ibis.greatest(text.length() - 1, 0))
-
-
-def _lacks_over_person(strategy: Strategy, rows: Any, place: int) -> Any:
-    guardrail = strategy.guardrails[place]
-    lacks = _nulls(guardrail.passes, rows)
-    if TOTAL_NEW in guardrail.passes.reads:
-        total = _by(rows._arm, [rows[f"_total_{arm}"] for arm in range(len(strategy.arms))])
-        lacks = lacks + total.isnull().ifelse(f"{TOTAL_NEW},", "")
-    return lacks
 
 
 def _read(strategy: Strategy, rows: Any) -> Any:

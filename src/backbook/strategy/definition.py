@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from backbook.expressions import Expression, Type
 from backbook.workspace import canonical
@@ -121,7 +121,7 @@ class Rule:
     id: str
     when: Expression
     choice: Choice
-    when_unknown: str = "refer"
+    when_unknown: Literal["refer", "skip"] = "refer"
 
     def canonical(self) -> dict[str, Any]:
         return {

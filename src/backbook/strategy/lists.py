@@ -73,6 +73,20 @@ _COLUMNS = (
     ("status", Label("状态（仅供模拟）", "Status (for simulation only)"), TEXT, 24, False),
 )
 
+_NEEDED = [
+    "as_of",
+    "account_id",
+    "customer_id",
+    "system",
+    "party_id",
+    "strategy",
+    "arm",
+    "action",
+    "reasons",
+    "blocked",
+]
+_NEEDED += ["value_now", "value_new", "valid_until", "decision_id", "is_control"]
+
 
 def write_lists(
     directory: Path,
@@ -109,7 +123,7 @@ def _write(
 ) -> ListFile:
     own = pa.array([owner.id for owner in owners])
     mine = pc.and_(pc.equal(decisions["action"], action_id), pc.is_in(decisions["strategy"], value_set=own))
-    decided = decisions.filter(mine)
+    decided = decisions.select(_NEEDED).filter(mine)
     acted_on = decided.filter(pc.invert(decided["is_control"]))
     rows = sorted(_rows(acted_on, {owner.id: owner for owner in owners}, people, language), key=_order)
     label = owners[0].action[action_id].label

@@ -23,8 +23,7 @@ from backbook.strategy.blocking import Check, Way, way_over_person, ways
 from backbook.strategy.decide import (
     BILLION,
     ID_LENGTH,
-    NOT_KNOWN_BRANCH,
-    OTHERWISE_BRANCH,
+    OTHERWISE,
     WHOLE_CHANCE,
     branches,
     explore_salt,
@@ -138,7 +137,10 @@ def _account(strategy: Strategy, compiled: _Compiled, row: Row) -> _Account:
 
 
 def _check(passed: bool | None, expression: Expression, row: Row) -> Check:
-    return Check(passed, tuple(name for name in sorted(expression.reads) if row[name] is None))
+    if passed is not None:
+        return Check(passed)
+    names = sorted(expression.reads)
+    return Check(None, tuple(name for name in names if row[name] is None) or tuple(names))
 
 
 def _scope(parameters: Sequence[tuple[str, Type, Callable[[Row], Any]]], row: Row) -> dict[str, Any]:
@@ -153,13 +155,13 @@ def _wish(
 ) -> tuple[int, str, tuple[str, ...], tuple[str, ...]]:
     """(variant, branch, reasons, columns not known) of one arm's table."""
     arm = strategy.arms[place]
-    index, unknown, *_ = compiled.tables[place](row)
+    index, unknown, path = compiled.tables[place](row)
     if index is not None:
         rule = arm.rules[index]
         return strategy.variant(rule.choice), rule.id, rule.choice.reasons, ()
     if unknown:
-        return strategy.variant(Choice(REFER)), NOT_KNOWN_BRANCH, (), tuple(unknown)
-    return strategy.variant(arm.otherwise), OTHERWISE_BRANCH, arm.otherwise.reasons, ()
+        return strategy.variant(Choice(REFER)), path[-1][0], (), unknown
+    return strategy.variant(arm.otherwise), OTHERWISE, arm.otherwise.reasons, ()
 
 
 def _over_person(strategy: Strategy, compiled: _Compiled, accounts: Sequence[_Account], arm: int) -> None:
@@ -233,10 +235,10 @@ def _decision(strategy: Strategy, compiled: _Compiled, account: _Account, as_of:
         "parameters": _json(parameters),
         "reasons": json.dumps(
             [
-                *reasons,
+                *([EXPLORED] if explored else []),
                 *(each.reason for each in against),
                 *([NOT_KNOWN] if lacks else []),
-                *([EXPLORED] if explored else []),
+                *reasons,
             ],
             separators=(",", ":"),
         ),

@@ -185,18 +185,19 @@ class _Reader:
 
     def read_branch(self, path: str, data: Mapping[str, Any]) -> Rule:
         self.known(data, path, _BRANCH)
+        unknown = self.choice_of(data, path, "when_unknown", UNKNOWN_TREATMENTS, "refer")
         when = self.expression(data.get("when"), f"{path}.when", self.names, Type.YESNO)
-        if when is not None and not when.reads and _always(when):
+        if when is not None and not when.reads:
             self.fault(
                 f"{path}.when",
-                f"'{when.text}' holds always, so nothing below it is ever reached.",
-                "Write it as the arm's 'otherwise:'.",
+                f"'{when.text}' reads no column: it holds for all or for none, and what stands below is never reached.",
+                "What holds for all the others is the arm's 'otherwise:'.",
             )
         return Rule(
             id=self.identifier(data, path, "id", ""),
             when=when,  # type: ignore[arg-type]  # with None a fault stands and the strategy is not used
             choice=self.read_choice(path, data),
-            when_unknown=self.choice_of(data, path, "when_unknown", UNKNOWN_TREATMENTS, "refer"),
+            when_unknown="skip" if unknown == "skip" else "refer",
         )
 
     def read_choice(self, path: str, data: Mapping[str, Any]) -> Choice:
@@ -360,7 +361,7 @@ class _Reader:
             return None
         text = str(value).lower() if isinstance(value, bool) else str(value)
         try:
-            expression = parse(text, names) if expect is None else parse(text, names, expect=expect)
+            expression = parse(text, names, expect)
         except BadDefinition as error:
             if error.faults:
                 self.faults += [self.item.fault(path, each.found, each.possible) for each in error.faults]
@@ -502,10 +503,6 @@ def _refer() -> Action:
         purpose="service",
         acts=Label("策略复核岗", "Strategy reviewers"),
     )
-
-
-def _always(expression: Expression) -> bool:
-    return expression.python()({}) is True
 
 
 def _circle(after: Mapping[str, set[str]]) -> list[str]:
