@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
+from backbook.customer.definition import Feature
+from backbook.customer.reading import read_features, read_outcomes
+from backbook.definitions import Item
 from backbook.engine import Engine
-from backbook.expressions import Type
+from backbook.expressions import Name, Type
 from backbook.sources.contract import TABLES
 
 ARROW = {
@@ -59,6 +63,7 @@ class Book:
         contract = TABLES[table.partition(".")[0]]
         rows = self.known(table, known_by)
         columns = {column.name: ARROW[column.type] for column in contract.public}
+        columns |= {column.stored: pa.string() for column in contract.private if column.private == "document"}
         for row in self.tables[table]:
             columns |= {name: _type(row[name]) for name in row if name not in columns and row[name] is not None}
         schema = pa.schema(list(columns.items()))
@@ -100,3 +105,71 @@ def _type(value: Any) -> pa.DataType:
         Decimal: pa.decimal128(18, 2),
         date: pa.date32(),
     }.get(type(value), pa.string())
+
+
+# ── rows and definitions, short ─────────────────────────────────────────────────────────────────────────────
+
+_NUMBERS = iter(range(10**9))
+
+
+def account(account_id: str, party_id: str | None = None, **more: Any) -> dict[str, Any]:
+    row = {
+        "account_id": account_id,
+        "system": "core",
+        "party_id": party_id or f"p-{account_id}",
+        "opened_on": date(2019, 1, 1),
+    }
+    return row | {"known_on": date(2019, 1, 1)} | more
+
+
+def tx(
+    at: str, amount: Any, account_id: str = "a", *, kind: str = "purchase", id: str | None = None, **more: Any
+) -> dict[str, Any]:
+    moment = datetime.fromisoformat(at)
+    return {
+        "transaction_id": id or f"x{next(_NUMBERS):09}",
+        "account_id": account_id,
+        "posted_at": moment,
+        "amount": amount,
+        "kind": kind,
+        **more,
+    }
+
+
+def statement(on: str, closing_balance: Any, account_id: str = "a", **more: Any) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "statement_on": date.fromisoformat(on),
+        "closing_balance": closing_balance,
+        **more,
+    }
+
+
+def feature(id: str = "f", **more: Any) -> Item:
+    return Item("feature", id, {"id": id, "zh": f"特征{id}", "en": id, **more}, "features.yaml", {"": 1})
+
+
+def features(items: list[Item], *, outcome: bool = False) -> list[Feature]:
+    found, faults = (read_outcomes if outcome else read_features)(items, TABLES)
+    assert not faults, [str(fault) for fault in faults]
+    return found
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An attribute as sources/attributes.yaml declares it."""
+
+    id: str
+    type: Type
+    grain: str
+    zh: str
+    purpose: str
+    valid_days: int | None
+
+    @property
+    def name(self) -> Name:
+        return Name(self.id, self.type, self.zh, self.id)
+
+
+def attribute(id: str, type: Type, *, grain: str = "account", zh: str = "", purpose: str = "both", valid_days: int | None = None) -> Declared:
+    return Declared(id, type, grain, zh or f"属性{id}", purpose, valid_days)

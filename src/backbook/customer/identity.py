@@ -48,15 +48,19 @@ def _records(reader: Reader, as_of: date) -> Any:
         if rows is None or not {"system", "party_id"} <= set(rows.columns):
             continue
         rows = rows.filter(rows.system.notnull(), rows.party_id.notnull())
+        told = table == "party"
         document = rows[DOCUMENT] if DOCUMENT in rows.columns else ibis.null("string")
-        found.append(rows.select("system", "party_id", document=document.cast("string"), since=_since(rows, as_of)))
+        found.append(rows.select("system", "party_id", document=document.cast("string"), since=_since(rows, as_of), told=told))
     if not found:
         return ibis.memtable(
             {"system": [], "party_id": [], "document": [], "since": []},
             schema={"system": "string", "party_id": "string", "document": "string", "since": "date"},
         )
     stacked = ibis.union(*found) if len(found) > 1 else found[0]
-    return stacked.group_by(["system", "party_id"]).agg(document=stacked.document.max(), since=stacked.since.min())
+    # When a record began its own row tells best; accounts and wide tables speak for records without one.
+    own = stacked.told.ifelse(stacked.since, ibis.null("date")).min()
+    since = ibis.coalesce(own, stacked.since.min())
+    return stacked.group_by(["system", "party_id"]).agg(document=stacked.document.max(), since=since)
 
 
 def _since(rows: Any, as_of: date) -> Any:
