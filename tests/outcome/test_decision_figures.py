@@ -37,7 +37,7 @@ def test_actions_are_counted_by_arm_and_shared_within_the_arm(engine: Engine, ta
         decided("keep", arm="challenger"),
     )
     assert [(row["action"].en, row["arm"], row["units"], row["share"]) for row in found.actions] == [
-        ("keep", "champion", 2, 0.5), ("keep", "challenger", 1, 1.0), ("raise", "champion", 2, 0.5),
+        ("keep", "champion", 2, 0.5), ("keep", "challenger", 1, 1.0), ("Raise", "champion", 2, 0.5),
     ]  # fmt: skip
     assert found.total == 5
 

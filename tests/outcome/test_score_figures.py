@@ -74,7 +74,7 @@ def test_the_same_scores_have_not_shifted_and_other_scores_have(engine: Engine, 
 
 def test_grades_are_counted_with_their_mean_probability(engine: Engine, table: Table) -> None:
     (found,) = scores(engine, [VERSION], scored(table, 100, 300, 600, 800))
-    assert [(row["grade"], row["units"], row["share"], row["probability"]) for row in found.grades] == [
+    assert [(row["grade"].en, row["units"], row["share"], row["probability"]) for row in found.grades] == [
         ("A", 2, 0.5, 0.2), ("B", 2, 0.5, 0.7),
     ]  # fmt: skip
     assert found.psi is None
@@ -89,3 +89,15 @@ def test_calibration_shows_observed_over_expected(engine: Engine, table: Table) 
 def test_a_score_that_everyone_shares_makes_no_bands_and_no_index(engine: Engine, table: Table) -> None:
     (found,) = scores(engine, [VERSION], scored(table, 5, 5, 5), scored(table, 5, 5, 5))
     assert found.psi is None and not found.shift
+
+
+def test_named_grades_stand_in_their_order_and_those_without_one_last(engine: Engine, table: Table) -> None:
+    grades = [{"code": code, "zh": zh, "en": en} for code, zh, en in (("low", "低", "Low"), ("high", "高", "High"))]
+    rows = [
+        {"unit": str(n), "score": "value", "grade": grade, "amount": 10}
+        for n, grade in enumerate(["high", None, "low", "high"])
+    ]
+    (found,) = scores(engine, [{"id": "value", "grades": grades}], table(*rows))
+    assert [(row["grade"] and row["grade"].zh, row["units"], row["amount"]) for row in found.grades] == [
+        ("低", 1, 10), ("高", 2, 20), (None, 1, 10),
+    ]  # fmt: skip

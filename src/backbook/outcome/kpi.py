@@ -15,6 +15,7 @@ from backbook.engine import Engine
 from backbook.outcome import activity, decisions, delinquency, flow, size, sleeping
 from backbook.outcome.figures import About, Figure, Figures, Grid, Row, Text, needs
 from backbook.outcome.position import Book, latest, position, read
+from backbook.outcome.scores import GradeNames
 from backbook.outcome.scores import scores as score_figures
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -68,7 +69,7 @@ def figures(
         if before is not None:
             _, earlier = book_figures(engine, before, months=False)
             found = {id: replace(figure, before=earlier.get(id)) for id, figure in found.items()}
-        grids["risk_and_value"] = _risk_and_value(engine, book, risk_and_value)
+        grids["risk_and_value"] = _risk_and_value(engine, book, risk_and_value, versions)
         grids |= {
             "lists": Grid("lists", tuple(_labelled(row, labels) for row in lists)),
             "loads": Grid("loads", tuple(loads)),
@@ -155,13 +156,23 @@ def _segment(engine: Engine, segment: Segment, book: Book, before: Book | None) 
     return segment.name, grid
 
 
-def _risk_and_value(engine: Engine, book: Book, columns: tuple[str, str] | None) -> Grid:
+def _risk_and_value(
+    engine: Engine, book: Book, columns: tuple[str, str] | None, versions: Sequence[Mapping[str, Any]]
+) -> Grid:
+    """Accounts by the two grades, in the order of the grades; accounts without either are left out."""
     profile = book.accounts
     if columns is None or profile is None or not set(columns) <= set(profile.columns):
         return Grid("risk_and_value", needs=needs(*(columns or ("risk grade", "value grade"))))
     risk, value = columns
-    counted = profile.group_by(risk=profile[risk], value=profile[value]).agg(accounts=profile.count())
-    return Grid("risk_and_value", tuple(engine.rows(counted.order_by(["risk", "value"]))))
+    both = profile.filter(profile[risk].notnull(), profile[value].notnull())
+    counted = engine.rows(both.group_by(risk=both[risk], value=both[value]).agg(accounts=both.count()))
+    names = {f"{version['id']}_grade": GradeNames.of(version.get("grades") or ()) for version in versions}
+    risks, values = (names.get(column, GradeNames.of(())) for column in columns)
+    counted.sort(key=lambda row: (risks.place(row["risk"]), values.place(row["value"])))
+    return Grid("risk_and_value", tuple(
+        {"risk": risks.word(row["risk"]), "value": values.word(row["value"]), "accounts": row["accounts"]}
+        for row in counted
+    ))  # fmt: skip
 
 
 def _labelled(row: Row, labels: Mapping[str, Text]) -> Row:

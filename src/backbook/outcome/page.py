@@ -9,7 +9,7 @@ from typing import Any
 from backbook.outcome import charts, numbers
 from backbook.outcome.figures import Figure, Figures, Grid, Row, ScoreFigures, StrategyFigures, Text
 from backbook.outcome.stability import ACT, STABLE
-from backbook.outcome.texts import FIGURES, text
+from backbook.outcome.texts import FIGURES, TEXTS, text
 
 # The columns of each table and the form in which they are written.
 COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -21,7 +21,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "by_product_id": (("group", "text"), ("accounts", "count"), ("balance", "money"), ("late", "count"), ("late_share", "share")),
     "segment": (("level", "text"), ("units", "count"), ("share", "share"), ("before", "count")),
     "calibration": (("band", "text"), ("rows", "count"), ("expected", "share"), ("observed", "share"), ("ratio", "number")),
-    "grades": (("grade", "text"), ("units", "count"), ("share", "share"), ("before", "count"), ("probability", "share")),
+    "grades": (("grade", "text"), ("units", "count"), ("share", "share"), ("before", "count"), ("probability", "share"), ("amount", "money")),
     "shift": (("band", "text"), ("before", "count"), ("now", "count")),
     "reasons": (("reason", "text"), ("action", "text"), ("units", "count")),
     "blocked": (("guardrail", "text"), ("action", "text"), ("units", "count")),
@@ -32,7 +32,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
         ("unchanged", "count"), ("quarantined", "count"),
     ),
     "quality": (("level", "text"), ("table", "text"), ("what", "text")),
-    "not_available": (("what", "text"), ("needs", "text")),
+    "not_available": (("needs", "text"), ("units", "count"), ("what", "text")),
 }  # fmt: skip
 
 HEADLINE = (
@@ -42,6 +42,9 @@ HEADLINE = (
 RISK = tuple(f"dpd_over_{days}_{unit}" for days in (30, 90, 180) for unit in ("account", "balance"))
 ACTIVITY = ("active_30d", "active_90d", "sleeping")
 SIZE = ("accounts", "balance", "limits", "utilisation", "revolving_share", "instalment_share")
+
+# So many names stand on the page for each thing that is missing; the command line lists them all.
+NAMED = 40
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,12 @@ def sections(figures: Figures, language: str) -> list[Section]:
         Section("activity", words("activity"), tiles(ACTIVITY), _activity(figures, language)),
         Section("value", words("value"), tiles(SIZE), _size(figures, language)),
         Section("segments", words("segments"), (), _segments(figures, language)),
-        Section("scores", words("scores"), (), _each(_score, figures.scores, language)),
+        Section(
+            "scores",
+            words("scores"),
+            (),
+            _each(_score, [score for score in figures.scores if not _is_amount(score)], language),
+        ),
         Section("decisions", words("decisions"), (), _each(_strategy, figures.strategies, language)),
         Section("lists", words("lists"), (), (_plain("lists", figures.grid("lists"), language, title="list_files"),)),
         Section("data", words("data"), (), _data(figures, language)),
@@ -259,10 +267,9 @@ def _activity(figures: Figures, language: str) -> tuple[Block, ...]:
 def _size(figures: Figures, language: str) -> tuple[Block, ...]:
     matrix = figures.grid("risk_and_value")
     found = [_drawn("utilisation", figures.grid("utilisation"), language, charts.utilisation)]
+    found += [_grades(score, language, title=score.name.to(language)) for score in figures.scores if _is_amount(score)]
     if matrix:
-        rows = [{name: _shown(value) if name != "accounts" else value for name, value in row.items()} for row in matrix]
-        matrix = Grid(matrix.id, tuple(rows))
-        written = pivot(rows, "risk", "value", "accounts", "count", language)
+        written = pivot(_localised(matrix, language), "risk", "value", "accounts", "count", language)
         found.append(_drawn("risk_and_value", matrix, language, charts.risk_and_value, folded=True, written=written))
     found += [_group(id, figures.grid(id), language) for id in ("by_branch", "by_product_id")]
     return tuple(found)
@@ -301,21 +308,27 @@ def _score(score: ScoreFigures, language: str) -> list[Block]:
     head = Block(
         title="",
         lead=score.name.to(language),
-        note=_joined((text("version", language), score.version[:12]), (text("method", language), score.method)),
+        note=_joined((text("version", language), score.version), (text("method", language), score.method)),
         tiles=_score_tiles(score, language),
     )
     found = [head]
     if score.calibration:
         found.append(_drawn("calibration", score.calibration, language, charts.calibration, note="calibration_note"))
     if score.grades:
-        found.append(_drawn("grades", _named(score.grades, "grade"), language, charts.grades))
+        found.append(_grades(score, language))
     if score.shift:
         found.append(_drawn("shift", score.shift, language, charts.shift))
     return found
 
 
-def _named(grid: Grid, column: str) -> Grid:
-    return Grid(grid.id, tuple({**row, column: _shown(row[column])} for row in grid), grid.needs)
+def _grades(score: ScoreFigures, language: str, *, title: str = "") -> Block:
+    """Units by grade; those without one were outside the score's population."""
+    rows = tuple({**row, "grade": row["grade"] or TEXTS["unknown"]} for row in score.grades)
+    return _drawn("grades", Grid("grades", rows, score.grades.needs), language, charts.grades, title=title)
+
+
+def _is_amount(score: ScoreFigures) -> bool:
+    return any(row["amount"] is not None for row in score.grades)
 
 
 def _joined(*pairs: tuple[str, str]) -> str:
@@ -384,7 +397,7 @@ def _cause(cause: str, language: str) -> str:
 
 def _data(figures: Figures, language: str) -> tuple[Block, ...]:
     quality = tuple(_message(row, language) for row in figures.grid("quality"))
-    missing = Grid("not_available", tuple({"what": what, "needs": why} for what, why in figures.not_available))
+    missing = Grid("not_available", tuple(_missing(figures, language)))
     return (
         _plain("loads", figures.grid("loads"), language, note="loads_note"),
         _plain("quality", Grid("quality", quality), language),
@@ -392,9 +405,19 @@ def _data(figures: Figures, language: str) -> tuple[Block, ...]:
     )
 
 
+def _missing(figures: Figures, language: str) -> Iterable[Row]:
+    """What cannot be had, put together by what it needs; the need that costs most comes first."""
+    named: dict[str, list[str]] = {}
+    for what, why in figures.not_available:
+        named.setdefault(why.to(language), []).append(what.to(language))
+    for reason, things in sorted(named.items(), key=lambda item: (-len(item[1]), item[0])):
+        more = f" … (+{len(things) - NAMED})" if len(things) > NAMED else ""
+        yield {"needs": reason, "units": len(things), "what": ", ".join(things[:NAMED]) + more}
+
+
 def _message(row: Mapping[str, Any], language: str) -> Row:
     return {
-        "level": text(f"level_{row['level']}", language),
-        "table": row["table"],
+        "level": text(f"level_{row.get('level', 'info')}", language),
+        "table": row.get("table"),
         "what": row["zh"] if language == "zh" else row["en"],
     }

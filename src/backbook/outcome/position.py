@@ -1,7 +1,7 @@
 """Where each account stands at the end of one day.
 
 One row per account: open or not, what it owes, its limit, how late it is. What the profile holds wins, so that
-the report and the strategies read the same value; then the account itself, its last end-of-day balance and its
+the report and the strategies read the same value; then the last end-of-day balance, the account itself and its
 last statement.
 """
 
@@ -70,10 +70,10 @@ def position(book: Book) -> Any:
     `in_book`: open, or closed and still owing; what was written off has left the book.
     """
     known = _places(book)
-    days = ibis.coalesce(known.profile_days, known.own_days, known.daily_days, known.statement_days)
-    cycles = ibis.coalesce(known.profile_cycles, known.own_cycles, known.daily_cycles, known.statement_cycles)
+    days = ibis.coalesce(known.profile_days, known.daily_days, known.own_days, known.statement_days)
+    cycles = ibis.coalesce(known.profile_cycles, known.daily_cycles, known.own_cycles, known.statement_cycles)
     balance = ibis.coalesce(
-        known.profile_balance, known.own_balance, known.daily_balance, known.statement_balance, known.statement_due
+        known.profile_balance, known.daily_balance, known.own_balance, known.statement_balance, known.statement_due
     )
     placed = known.select(
         "account_id",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backbook.engine import Engine
 from backbook.outcome.figures import Grid, ScoreFigures, Text
+from backbook.outcome.position import read
 from backbook.outcome.stability import psi, psi_by_chance, shift
 
 # What a score yields, in the order in which it is preferred for bands.
@@ -20,7 +21,7 @@ def scores(
     """One entry per version; `now` and `before` are score tables of this and of the last run.
 
     A version is a mapping: id, zh, en, version, method, and where it was trained auc, ks, calibration_error, rows
-    and bands (expected, observed, rows).
+    and bands (expected, observed, rows); `grades` (code, zh, en) in their order, where they have names.
     """
     return tuple(
         _score(engine, version, _only(now, version["id"]), _only(before, version["id"])) for version in versions
@@ -42,7 +43,7 @@ def _score(engine: Engine, version: Mapping[str, Any], now: Any, before: Any) ->
         ks=version.get("ks"),
         calibration_error=version.get("calibration_error"),
         calibration=Grid("calibration", tuple(_band(n, row) for n, row in enumerate(version.get("bands") or (), 1))),
-        grades=grades(engine, now, before),
+        grades=grades(engine, now, before, version.get("grades") or ()),
     )
     return _with_shift(engine, found, now, before)
 
@@ -58,29 +59,55 @@ def _band(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def grades(engine: Engine, now: Any, before: Any = None) -> Grid:
-    """Units by grade, now and before, with the mean probability: grade, units, share, before, probability."""
+def grades(engine: Engine, now: Any, before: Any = None, named: Sequence[Mapping[str, Any]] = ()) -> Grid:
+    """Units by grade, now and before: grade, units, share, before, probability (the mean), amount (the sum)."""
     if now is None:
         return Grid("grades")
-    counted = now.group_by("grade").agg(units=now.count(), known=now.probability.count(), total=_total(now))
-    rows = engine.rows(counted.order_by("grade"))
+    # Doubles add up differently from run to run; six decimals are all that a score has.
+    probability, amount = read(now, "probability", "decimal(18, 6)"), read(now, "amount")
+    placed = now.select("grade", probability=probability, amount=amount)
+    counted = placed.group_by("grade").agg(
+        units=placed.count(),
+        known=placed.probability.count(),
+        total=placed.probability.sum(),
+        amount=placed.amount.sum(),
+    )
+    names = GradeNames.of(named)
+    rows = sorted(engine.rows(counted), key=lambda row: names.place(row["grade"]))
     earlier = {} if before is None else _units(engine, before)
     units = sum(row["units"] for row in rows)
-    return Grid("grades", tuple(_grade(row, units, earlier) for row in rows))
+    return Grid("grades", tuple(_grade(row, units, earlier, names) for row in rows))
 
 
-def _total(now: Any) -> Any:
-    # Doubles add up differently from run to run; six decimals are all that a score has.
-    return now.probability.cast("decimal(18, 6)").sum()
+@dataclass(frozen=True)
+class GradeNames:
+    """The grades of a score in their order, with their words; unnamed ones follow by their letters."""
+
+    order: Mapping[str, int]
+    words: Mapping[str, Text]
+
+    @classmethod
+    def of(cls, named: Sequence[Mapping[str, Any]]) -> GradeNames:
+        return cls(
+            {grade["code"]: place for place, grade in enumerate(named)},
+            {grade["code"]: Text(grade["zh"], grade["en"]) for grade in named},
+        )
+
+    def place(self, grade: str | None) -> tuple[bool, int, str]:
+        return (grade is None, self.order.get(grade or "", len(self.order)), grade or "")
+
+    def word(self, grade: str | None) -> Text | None:
+        return None if grade is None else self.words.get(grade, Text(grade, grade))
 
 
-def _grade(row: Mapping[str, Any], units: int, earlier: Mapping[Any, int]) -> dict[str, Any]:
+def _grade(row: Mapping[str, Any], units: int, earlier: Mapping[Any, int], names: GradeNames) -> dict[str, Any]:
     return {
-        "grade": row["grade"],
+        "grade": names.word(row["grade"]),
         "units": row["units"],
         "share": row["units"] / units,
         "before": earlier.get(row["grade"], 0) if earlier else None,
         "probability": float(row["total"]) / row["known"] if row["known"] else None,
+        "amount": row["amount"],
     }
 
 
