@@ -212,6 +212,14 @@ class Strategy:
     arms: tuple[Arm, ...]
     types: Mapping[str, Type] = field(default_factory=dict)
 
+    @property
+    def zh(self) -> str:
+        return self.label.zh
+
+    @property
+    def en(self) -> str:
+        return self.label.en
+
     @cached_property
     def action(self) -> Mapping[str, Action]:
         return {action.id: action for action in self.actions}

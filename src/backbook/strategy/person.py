@@ -40,6 +40,7 @@ from backbook.strategy.definition import (
 )
 
 Row = Mapping[str, Any]
+Totals = Mapping[str, Decimal | None]
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,38 @@ def decide_one(strategy: Strategy, row: Row, *, as_of: date, bundle: str = "") -
     return decide_person(strategy, [row], as_of=as_of, bundle=bundle)[0]
 
 
-def decide_person(strategy: Strategy, rows: Sequence[Row], *, as_of: date, bundle: str = "") -> list[dict[str, Any]]:
+def decide_person(
+    strategy: Strategy, rows: Sequence[Row], *, as_of: date, bundle: str = "", totals: Totals | None = None
+) -> list[dict[str, Any]]:
     """The decisions for all accounts of one customer, ordered by account.
 
-    A row holds what `decide` wants of the profile, and may hold `first_party` and `line_id`.
+    A row holds what `decide` wants of the profile, and may hold `first_party` and `line_id`. `totals` are the
+    person's totals by arm where the person's other accounts are not at hand.
     """
     compiled = _compile(strategy)
+    accounts = _accounts(strategy, compiled, rows, as_of, totals)
+    return [_decision(strategy, compiled, account, as_of, bundle) for account in accounts]
+
+
+def arm_actions(strategy: Strategy, row: Row, *, as_of: date, totals: Totals) -> dict[str, str]:
+    """What each arm would do with one account, before any exploring."""
+    account = _accounts(strategy, _compile(strategy), [row], as_of, totals)[0]
+    return {arm.id: strategy.variants[end].action.id for arm, end in zip(strategy.arms, account.ends, strict=True)}
+
+
+def _accounts(
+    strategy: Strategy, compiled: _Compiled, rows: Sequence[Row], as_of: date, given: Totals | None
+) -> list[_Account]:
     ordered = sorted(rows, key=lambda row: row["account_id"])
     accounts = [_account(strategy, compiled, {**row, "as_of": as_of}) for row in ordered]
-    for arm in range(len(strategy.arms)):
-        _over_person(strategy, compiled, accounts, arm)
-    return [_decision(strategy, compiled, account, as_of, bundle) for account in accounts]
+    if any(each.over == "customer" for each in strategy.guardrails):
+        for place, arm in enumerate(strategy.arms):
+            if given is None:
+                totals = _totals(strategy, compiled, accounts, place)
+            else:
+                totals = [given.get(arm.id)] * len(accounts)
+            _over_person(strategy, compiled, accounts, place, totals)
+    return accounts
 
 
 @lru_cache(maxsize=256)
@@ -164,11 +186,14 @@ def _wish(
     return strategy.variant(arm.otherwise), OTHERWISE, arm.otherwise.reasons, ()
 
 
-def _over_person(strategy: Strategy, compiled: _Compiled, accounts: Sequence[_Account], arm: int) -> None:
+def _over_person(
+    strategy: Strategy,
+    compiled: _Compiled,
+    accounts: Sequence[_Account],
+    arm: int,
+    totals: Sequence[Decimal | None],
+) -> None:
     checked = [each for each in strategy.guardrails if each.over == "customer"]
-    if not checked:
-        return
-    totals = _totals(strategy, compiled, accounts, arm)
     for account, total in zip(accounts, totals, strict=True):
         account.totals[arm] = total
         row = {**account.row, TOTAL_NEW: total}
