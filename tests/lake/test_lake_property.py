@@ -16,6 +16,7 @@ from backbook.lake import Disk, Lake, Writer
 TABLES = st.sampled_from(["account", "transaction", "attribute.branch"])
 PARTS = st.sampled_from(["2026-09", "2026-10"])
 VALUES = st.integers(0, 3)
+MEMORY = Path("/dev/shm")
 
 CHANGES = st.one_of(
     st.tuples(st.just("append"), TABLES, PARTS, VALUES, st.sampled_from(["base", "later"])),
@@ -70,7 +71,7 @@ def ordered(found: Content) -> Content:
 class LakeAgainstDictionary(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.model: Content = {}
         self.versions: dict[int, Content] = {0: {}}
 

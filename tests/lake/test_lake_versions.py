@@ -201,15 +201,15 @@ def test_only_a_fresh_path_of_the_writer_can_be_handed_over(tmp_path):
     ],
 )
 def test_whatever_the_disk_refuses_the_old_or_the_new_version_stands_and_the_run_can_be_repeated(
-    number, kind, message, tmp_path, capsys
+    number, kind, message, quick_path, capsys
 ):
     counting = Counting()
-    first_run(Lake(tmp_path / "whole"), DISK)
-    second_run(Lake(tmp_path / "whole", disk=counting), counting)
-    end = tree(tmp_path / "whole")
+    first_run(Lake(quick_path / "whole"), DISK)
+    second_run(Lake(quick_path / "whole", disk=counting), counting)
+    end = tree(quick_path / "whole")
     refused = 0
     for at in range(len(counting.acts)):
-        folder = tmp_path / str(at)
+        folder = quick_path / str(at)
         old = content(first_run(Lake(folder, disk=Counting()), Counting()))
         disk = Refusing(at, number)
         try:
@@ -223,7 +223,7 @@ def test_whatever_the_disk_refuses_the_old_or_the_new_version_stands_and_the_run
             )
         lake = Lake(folder)
         seen = content(lake.head())
-        assert seen == (old if lake.head().number == 1 else content(Lake(tmp_path / "whole").head()))
+        assert seen == (old if lake.head().number == 1 else content(Lake(quick_path / "whole").head()))
         assert lake.verify() == []
         second_run(Lake(folder, disk=Counting()), Counting())
         assert tree(folder) == end
