@@ -39,10 +39,6 @@ class App:
         delivery.text(f"app/push_result_{stamp}", self._results(month, facts, reacted), FILE)
         delivery.text(f"app/consent_{stamp}", self._consents(month, facts, reacted, first), FILE)
 
-    @property
-    def user_id(self) -> pa.Array:
-        return self.registry.own_id("app", "u")
-
     def _users(self, month: Month, first: bool) -> dict[str, object]:
         registry = self.registry
         since = months_of(np.minimum(registry.app_since, 2**30))
@@ -54,19 +50,19 @@ class App:
         rows = np.flatnonzero(new | changed)
         at = pa.array(rows)
         told = pa.array(tells[rows])
-        phone = pc.if_else(told, registry.phone(month.number).take(at), registry.old_phone().take(at))
+        phone = pc.if_else(told, registry.phone(month.number, rows), registry.old_phone(rows))
         verified = registry.chance.happens(0.62, "verified", numbers)[rows]
         nameless = registry.chance.happens(0.08, "nameless", numbers)[rows]
         mailed = registry.chance.happens(0.4, "has mail", numbers)[rows]
         spaced = pc.binary_join_element_wise(registry.name.take(at), pa.scalar(" "), "")
         name = pc.if_else(pa.array(registry.chance.happens(0.05, "spaced", numbers)[rows]), spaced, registry.name.take(at))
         return _sorted({
-            "user_id": self.user_id.take(at),
+            "user_id": self.registry.user_id.take(at),
             "real_name": pc.if_else(pa.array(nameless), "", name),
             "id_no": pc.if_else(pa.array(verified), registry.document.take(at), ""),
             "mobile": phone,
             "mail": pc.if_else(pa.array(mailed), registry.email.take(at), ""),
-            "addr": registry.address(month.number, "short").take(at),
+            "addr": registry.address(month.number, "short", rows),
             "city_name": Codes(registry.folk.city[rows], [row[0].removesuffix("市") for row in CITIES]),
             "gender": Codes(registry.folk.woman[rows].astype(np.int64), ["M", "F"]),
             "device_id": self._devices(rows),
@@ -87,7 +83,7 @@ class App:
             "event_id": _serials("e", month, self.part, n),
             "event_time": Moments(found.day[order], found.second[order]),
             "event_name": Codes(found.name[order], EVENTS),
-            "user_id": Codes(np.where(anonymous, -1, person), self.user_id),
+            "user_id": Codes(np.where(anonymous, -1, person), self.registry.user_id),
             "device_id": self._devices(person),
             "props": pc.binary_join_element_wise('{"stay_ms":', stay, "}", ""),
         }
@@ -103,7 +99,7 @@ class App:
         status = np.where(made.held_out[rows], 2, np.where(reacted.delivered[rows], 0, 1))
         return {
             "push_id": _serials("p", month, self.part, len(rows)),
-            "user_id": self.user_id.take(pa.array(self._persons(facts, rows))),
+            "user_id": self.registry.user_id.take(pa.array(self._persons(facts, rows))),
             "send_time": Moments(made.day[rows], made.second[rows]),
             "campaign": _campaign(made.offer[rows], month),
             "offer": Codes(made.offer[rows], OFFERS),
@@ -126,7 +122,7 @@ class App:
         return {
             "result_id": _serials("r", month, self.part, len(chosen)),
             "push_id": push.take(pa.array(place)),
-            "user_id": self.user_id.take(pa.array(self._persons(facts, chosen))),
+            "user_id": self.registry.user_id.take(pa.array(self._persons(facts, chosen))),
             "result_time": Moments(made.day[chosen], np.minimum(made.second[chosen] + 960, 86_399)),
             "result": Codes(kind, ["", "", "click", "accept", "", "unsubscribe"]),
             "offer": Codes(made.offer[chosen], OFFERS),
@@ -146,7 +142,7 @@ class App:
         second = np.concatenate([np.full(len(new), 36_000), np.minimum(facts.decisions.contacts.second[back] + 970, 86_399)])
         granted = np.concatenate([~refused, np.zeros(len(back), bool)])
         return _sorted({
-            "user_id": self.user_id.take(pa.array(person)),
+            "user_id": self.registry.user_id.take(pa.array(person)),
             "channel": Same("push", len(person)),
             "agreed": granted,
             "agreed_time": Moments(day, second),

@@ -41,10 +41,6 @@ class CallCentre:
         delivery.text(f"call_centre/tuiding_{stamp}", self._consents(month, facts, reacted, first), FILE)
         delivery.text(f"call_centre/tousu_{stamp}", self._feedback(month, state, facts), FILE)
 
-    @property
-    def caller_id(self) -> pa.Array:
-        return self.registry.own_id("caller", "K")
-
     def _callers(self, month: Month, first: bool) -> dict[str, object]:
         registry, chance = self.registry, self.registry.chance
         since = months_of(np.minimum(registry.call_since, 2**30))
@@ -55,16 +51,16 @@ class CallCentre:
         title = pc.binary_join_element_wise(surname, pa.array(["先生", "女士"]).take(pa.array(registry.folk.woman[rows].astype(np.int8))), "")
         name = pc.if_else(pa.array(luck < 0.55), registry.name.take(at), pc.if_else(pa.array(luck < 0.85), registry.misheard.take(at), title))
         other = chance.happens(0.25, "calls from elsewhere", numbers)
-        phone = pc.if_else(pa.array(other), registry.other_phone().take(at), registry.phone(month.number).take(at))
+        phone = pc.if_else(pa.array(other), registry.other_phone(rows), registry.phone(month.number, rows))
         form = pa.array(chance.whole(3, "phone form", numbers) == 0)
         phone = pc.if_else(form, _dashed(phone), phone)
         tail = pc.utf8_slice_codeunits(registry.document.take(at), 14)
         return _sorted({
-            "来电客户号": self.caller_id.take(at),
+            "来电客户号": self.registry.caller_id.take(at),
             "姓名": name,
             "来电号码": phone,
             "证件后四位": pc.if_else(pa.array(chance.happens(0.5, "tells digits", numbers)), tail, ""),
-            "联系地址": pc.if_else(pa.array(chance.happens(0.6, "tells address", numbers)), registry.address(month.number, "heard").take(at), ""),
+            "联系地址": pc.if_else(pa.array(chance.happens(0.6, "tells address", numbers)), registry.address(month.number, "heard", rows), ""),
             "城市": Codes(registry.folk.city[rows], [row[0] for row in CITIES]),
             "建档时间": Moments(registry.call_since[rows], 32_400 + chance.whole(30_000, "first call", numbers), "%Y/%m/%d %H:%M"),
         }, "来电客户号")  # fmt: skip
@@ -136,7 +132,7 @@ class CallCentre:
         second = 32_400 + chance.whole(30_000, "feedback second", key, month=number)
         return _sorted({
             "工单号": _serials("F", month, self.part, len(person)),
-            "来电客户号": self.caller_id.take(pa.array(person)),
+            "来电客户号": self.registry.caller_id.take(pa.array(person)),
             "时间": Moments(day, second, "%Y/%m/%d %H:%M"),
             "类型": Codes(is_complaint.astype(np.int64), ["NPS", "投诉"]),
             "评分": pc.if_else(pa.array(is_complaint), "", words(score)),

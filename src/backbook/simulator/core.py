@@ -102,8 +102,8 @@ class Core:
             "ZJHM": _either(old_document, registry.short_document.take(at), registry.document.take(at)),
             "CSRQ": Days(folk.birth[person]),
             "XB": Codes(folk.woman[person].astype(np.int64), ["1", "2"]),
-            "SJH": _either(again, registry.old_phone().take(at), registry.phone(month).take(at)),
-            "JTDZ": registry.address(month, "full").take(at),
+            "SJH": _either(again, registry.old_phone(person), registry.phone(month, person)),
+            "JTDZ": registry.address(month, "full", person),
             "CSDM": Codes(folk.city[person], [row[3] + "00" for row in CITIES]),
             "YZBM": Codes(folk.city[person], [row[2] for row in CITIES]),
             "XLDM": Codes(folk.education[person], ["60", "30", "20", "10"]),
@@ -119,7 +119,7 @@ class Core:
     def _accounts(self, month: Month, state: State, facts: Facts) -> dict[str, object]:
         accounts, registry = self.world.accounts, self.registry
         rows = np.flatnonzero((accounts.opened <= month.last) & ((state.closed >= month.first) | (state.status == OPEN)))
-        rows = rows[np.argsort(words(registry.account_id).to_numpy(zero_copy_only=False)[rows])]
+        rows = rows[np.argsort(registry.account_rank[rows])]
         cycles, days = facts.cycles[rows], facts.days_past_due[rows]
         outstanding = state.outstanding()[rows]
         return {
@@ -249,7 +249,7 @@ class Core:
         known = np.concatenate([accounts.early[facts.billed], np.ones(len(facts.settled), bool)])
         paid = np.concatenate([state.in_time[facts.billed], facts.settled_in_time])
         column = {name: bills[:, place] for place, name in enumerate(BILL)}
-        order = np.lexsort((words(self._account(rows)).to_numpy(zero_copy_only=False), column["on"]))
+        order = np.lexsort((self.registry.account_rank[rows], column["on"]))
         money = ("total", "revolving", "instalments", "purchases", "advances", "payments", "interest", "fees", "limit")
         names = ("TZZE", "SXYE", "FQYE", "BQXF", "BQQX", "BQHK", "BQLX", "BQFY", "XYED")
         return {

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .chance import Array
-from .days import NEVER, date_of
+from .days import NEVER
 
 # Files that wait for their writer at once: what they hold is memory.
 WAITING = 6
@@ -149,7 +150,7 @@ class Cents:
 
 @dataclass(frozen=True)
 class Days:
-    """Days; `NEVER` and what lies before 1900 is written as `never`."""
+    """Days; `NEVER` is written as `never`."""
 
     days: Array
     form: str = "%Y%m%d"
@@ -220,23 +221,32 @@ def _decimal_text(cents: int) -> str:
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
+_FROM, _TO = -20_000, 32_000  # 1915 to 2057
+
+
+@cache
+def _calendar(form: str, never: str) -> pa.Array:
+    """Every day there can be as text, and at the end what stands for never."""
+    days = pa.array(np.arange(_FROM, _TO, dtype=np.int32)).cast(pa.date32())
+    return pa.concat_arrays([pc.strftime(days, form), pa.array([never])])
+
+
 def _day_texts(column: Days) -> pa.Array:
-    """Days repeat: each is written once and then looked up."""
-    known, place = np.unique(column.days, return_inverse=True)
-    return pa.array([column.never if day >= NEVER or day < 0 else date_of(int(day)).strftime(column.form) for day in known], pa.string()).take(pa.array(place))
+    place = np.where(column.days >= NEVER, _TO, column.days) - _FROM
+    return _calendar(column.form, column.never).take(pa.array(place))
 
 
-_SECONDS: dict[str, pa.Array] = {}
+@cache
+def _clock(form: str) -> pa.Array:
+    """Every second of a day as text, and at the end nothing."""
+    filled = form.replace("%H", "{0:02d}").replace("%M", "{1:02d}").replace("%S", "{2:02d}")
+    return pa.array([*(filled.format(s // 3600, s // 60 % 60, s % 60) for s in range(86_400)), ""])
 
 
 def _moment_texts(column: Moments) -> pa.Array:
-    day_form, _, clock_form = column.form.partition("%H")
-    if column.form not in _SECONDS:
-        clock = clock_form.replace("%M", "{1:02d}").replace("%S", "{2:02d}")
-        _SECONDS[column.form] = pa.array([("{0:02d}" + clock).format(s // 3600, s // 60 % 60, s % 60) for s in range(86_400)])
-    clock_texts = _SECONDS[column.form].take(pa.array(np.where(column.days >= NEVER, -1, column.seconds), mask=column.days >= NEVER))
-    joined = pc.binary_join_element_wise(_day_texts(Days(column.days, day_form)), clock_texts, "")
-    return pc.fill_null(joined, "")
+    day_form, _, rest = column.form.partition("%H")
+    clock = _clock("%H" + rest).take(pa.array(np.where(column.days >= NEVER, 86_400, column.seconds)))
+    return pc.binary_join_element_wise(_day_texts(Days(column.days, day_form)), clock, "")
 
 
 def _write_workbook(file: Path, columns: Mapping[str, Any]) -> None:

@@ -30,10 +30,6 @@ class Partner:
         delivery.workbook(f"partner/member_{stamp}", self._members(month, first))
         delivery.text(f"partner/order_{stamp}", self._orders(month), ORDERS)
 
-    @property
-    def member_id(self) -> pa.Array:
-        return self.registry.own_id("member", "M")
-
     def _members(self, month: Month, first: bool) -> dict[str, object]:
         registry, chance = self.registry, self.registry.chance
         since = months_of(np.minimum(registry.member_since, 2**30))
@@ -44,13 +40,13 @@ class Partner:
         name = pc.if_else(turned, pc.binary_join_element_wise(given, surname, " "), pc.binary_join_element_wise(surname, given, " "))
         loud = pa.array(chance.happens(0.25, "name loud", numbers))
         old = pa.array(chance.happens(0.2, "member old phone", numbers))
-        phone = pc.if_else(old, registry.old_phone().take(at), registry.phone(month.number).take(at))
+        phone = pc.if_else(old, registry.old_phone(rows), registry.phone(month.number, rows))
         return _sorted({
-            "Member No": self.member_id.take(at),
+            "Member No": self.registry.member_id.take(at),
             "Name": pc.if_else(loud, pc.utf8_upper(name), name),
             "Mobile": pc.binary_join_element_wise("+86 ", phone, ""),
             "E-mail": pc.if_else(pa.array(chance.happens(0.7, "member mail", numbers)), registry.email.take(at), ""),
-            "Address": registry.address(month.number, "latin").take(at),
+            "Address": registry.address(month.number, "latin", rows),
             "City": Codes(registry.folk.city[rows], [row[6] for row in CITIES]),
             "Born": Days(registry.folk.birth[rows], "%d/%m/%Y"),
             "Joined": Days(registry.member_since[rows], "%d/%m/%Y"),
@@ -70,7 +66,7 @@ class Partner:
         yuan = np.exp(4.2 + 0.8 * chance.normal("order amount", key, month=number, draw=nth))
         return {
             "order_no": _serials("S", month, self.part, len(person)),
-            "member_no": self.member_id.take(pa.array(person[order])),
+            "member_no": self.registry.member_id.take(pa.array(person[order])),
             "ordered_at": Moments(day[order], second[order], "%d/%m/%Y %H:%M:%S"),
             "total": Cents((yuan * 100).astype(np.int64)[order]),
         }

@@ -70,9 +70,28 @@ class Registry:
         numbers = self.chance.shuffled("line id", self.world.accounts.line_key, bits=40)
         return pc.binary_join_element_wise("L", pc.utf8_lpad(_numbers(numbers), 13, "0"), "")
 
-    def own_id(self, system: str, letter: str) -> pa.Array:
-        numbers = self.chance.shuffled(f"{system} id", self.folk.number, bits=36)
+    @cached_property
+    def user_id(self) -> pa.Array:
+        return self._own_id("user", "u")
+
+    @cached_property
+    def caller_id(self) -> pa.Array:
+        return self._own_id("caller", "K")
+
+    @cached_property
+    def member_id(self) -> pa.Array:
+        return self._own_id("member", "M")
+
+    def _own_id(self, what: str, letter: str) -> pa.Array:
+        numbers = self.chance.shuffled(f"{what} id", self.folk.number, bits=36)
         return pc.binary_join_element_wise(letter, pc.utf8_lpad(_numbers(numbers), 11, "0"), "")
+
+    @cached_property
+    def account_rank(self) -> Array:
+        """The place of each account in the order of account ids."""
+        rank = np.empty(len(self.account_id), np.int64)
+        rank[pc.sort_indices(self.account_id).to_numpy()] = np.arange(len(rank))
+        return rank
 
     # ── who has a record where, since which day ──
 
@@ -103,20 +122,20 @@ class Registry:
         numbers = self.folk.number if numbers is None else numbers
         return self._first + 1 + self.chance.whole(_CHANGES_WITHIN, f"{what} changes", numbers)
 
-    def phone(self, month: int) -> pa.Array:
-        """The phone each person uses in a month; some have got one that was another person's."""
-        numbers = self.folk.number
-        version = (self.change_month("phone") <= month).astype(np.int64)
+    def phone(self, month: int, rows: Array) -> pa.Array:
+        """The phones these people use in a month; some have got one that was another person's."""
+        numbers = self.folk.number[rows]
+        version = (self.change_month("phone", numbers) <= month).astype(np.int64)
         other = (numbers + 7919) % self.world.settings.customers
         given_up = self.change_month("phone", other)
         recycled = (other != numbers) & self.chance.happens(0.08, "recycled phone", numbers) & (given_up + 5 <= month)
         return self._phone_text(np.where(recycled, other * 4, numbers * 4 + version))
 
-    def old_phone(self) -> pa.Array:
-        return self._phone_text(self.folk.number * 4)
+    def old_phone(self, rows: Array) -> pa.Array:
+        return self._phone_text(self.folk.number[rows] * 4)
 
-    def other_phone(self) -> pa.Array:
-        return self._phone_text(self.folk.number * 4 + 2)
+    def other_phone(self, rows: Array) -> pa.Array:
+        return self._phone_text(self.folk.number[rows] * 4 + 2)
 
     def _phone_text(self, key: Array) -> pa.Array:
         number = self.chance.shuffled("phone", key, bits=28)
@@ -204,26 +223,20 @@ class Registry:
         local = pc.utf8_lower(pc.binary_join_element_wise(given, surname, tail, "."))
         return pc.binary_join_element_wise(local, "@example.com", "")
 
-    def address(self, month: int, form: str) -> pa.Array:
-        """Where each person lives in a month, written in full, short, as heard, or in Latin letters."""
-        moved = (self.change_month("address") <= month).astype(np.int64)
-        # One pair of neighbours in five is a household and lives together.
-        pair = self.folk.number // 2
-        together = self.household
-        key = np.where(together, pair * 2, self.folk.number) * 2 + np.where(together, 0, moved)
-        city = self.folk.city
-        if together.any():
-            city = np.where(together, self._city_of_pair(), city)
-        return _address(self.chance, key, city, form)
+    def address(self, month: int, form: str, rows: Array) -> pa.Array:
+        """Where these people live in a month, written in full, short, as heard, or in Latin letters."""
+        numbers = self.folk.number[rows]
+        moved = (self.change_month("address", numbers) <= month).astype(np.int64)
+        # One pair of neighbours in five is a household and lives where its first member works.
+        together, first = self.household[rows], numbers // 2 * 2
+        key = np.where(together, first, numbers) * 2 + np.where(together, 0, moved)
+        city_of_first = self.chance.pick([place[5] for place in CITIES], "city", first)
+        return _address(self.chance, key, np.where(together, city_of_first, self.folk.city[rows]), form)
 
     @cached_property
     def household(self) -> Array:
         whole_pair = (self.folk.number ^ 1) < self.world.settings.customers
         return self.chance.happens(0.2, "household", self.folk.number // 2) & whole_pair
-
-    def _city_of_pair(self) -> Array:
-        """A household lives where its first member works."""
-        return self.chance.pick([place[5] for place in CITIES], "city", self.folk.number // 2 * 2)
 
     @cached_property
     def employer(self) -> pa.Array:

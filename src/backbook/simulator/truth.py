@@ -24,9 +24,9 @@ def persons(delivery: Delivery, registry: Registry, part: int) -> None:
     numbers, end = registry.folk.number, registry.world.settings.last.last
     there = [
         (CORE, registry.customer_no, registry.person, registry.created),
-        (APP, registry.own_id("app", "u"), np.arange(len(numbers)), registry.app_since),
-        (CALL_CENTRE, registry.own_id("caller", "K"), np.arange(len(numbers)), registry.call_since),
-        (PARTNER, registry.own_id("member", "M"), np.arange(len(numbers)), registry.member_since),
+        (APP, registry.user_id, np.arange(len(numbers)), registry.app_since),
+        (CALL_CENTRE, registry.caller_id, np.arange(len(numbers)), registry.call_since),
+        (PARTNER, registry.member_id, np.arange(len(numbers)), registry.member_since),
     ]
     system, party, person = [], [], []
     for name, ids, persons_, since in there:
