@@ -49,5 +49,10 @@ def _copy(source: Path, file: Path, directory: Path) -> Path:
 
 
 def _next_steps(directory: Path, like: Path | None) -> list[str]:
-    steps = [f"  backbook check {directory}", f"  backbook run {directory} --as-of 2026-06-30" if like is None else f"  backbook run {directory} --as-of DATE"]
+    steps = [
+        f"  backbook check {directory}",
+        f"  backbook run {directory} --as-of 2026-06-30"
+        if like is None
+        else f"  backbook run {directory} --as-of DATE",
+    ]
     return ["Next:", *steps]

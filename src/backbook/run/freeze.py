@@ -1,0 +1,175 @@
+"""Every definition read, checked and frozen under one hash before a run begins.
+
+The pieces read one another by name: features read tables, scores read features, strategies read all of them. So
+all names are gathered first, then every piece is read against them, and all faults come back together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.order import Link, order
+from backbook.customer.profile import outcome_names, profile_names
+from backbook.customer.reading import read_features, read_outcomes
+from backbook.customer.segments import Segment, read_segments, segment_names
+from backbook.customer.tags import Tag, read_tags, tag_names
+from backbook.errors import BadDefinition, Fault
+from backbook.expressions import Names
+from backbook.score.definition import Score
+from backbook.score.reading import Columns, read_scores, score_names
+from backbook.sources.attributes import Attribute, read_attributes
+from backbook.sources.contract import TABLES
+from backbook.sources.inputs import Input, read_inputs
+from backbook.sources.mapping import Mapping as SourceMapping
+from backbook.sources.mapping import read_mapping
+from backbook.strategy.definition import Strategy
+from backbook.strategy.reading import read_strategies
+from backbook.workspace import Bundle, Workspace
+
+GRAINS = (ACCOUNT, CUSTOMER)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The definitions of one workspace, read into what the stages work with."""
+
+    inputs: Mapping[str, Input]
+    mappings: Sequence[SourceMapping]
+    attributes: Sequence[Attribute]
+    features: Sequence[Feature]
+    outcomes: Sequence[Feature]
+    tags: Sequence[Tag]
+    segments: Sequence[Segment]
+    scores: Sequence[Score]
+    strategies: Sequence[Strategy]
+    names: Mapping[str, Names]
+    outcome_names: Mapping[str, Names]
+    book: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def order(self) -> list[Link]:
+        """Scores, tags and segments so that each stands after what it reads."""
+        return order([each.link for each in (*self.tags, *self.segments, *self.scores)])
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        kinds: Mapping[str, Sequence[Any]] = {
+            "attribute": self.attributes,
+            "feature": self.features,
+            "outcome": self.outcomes,
+            "tag": self.tags,
+            "segment": self.segments,
+            "score": self.scores,
+            "strategy": self.strategies,
+        }
+        content = {kind: {each.id: each.canonical() for each in entries} for kind, entries in kinds.items()}
+        content["mapping"] = {f"{each.table.name}.{each.source.name}": each.canonical() for each in self.mappings}
+        content["input"] = {name: each.canonical() for name, each in self.inputs.items()}
+        content["book"] = dict(self.book)
+        return Bundle(content)
+
+    def score(self, id: str) -> Score:
+        return next(score for score in self.scores if score.id == id)
+
+    def tag(self, id: str) -> Tag:
+        return next(tag for tag in self.tags if tag.id == id)
+
+    def segment(self, id: str) -> Segment:
+        return next(segment for segment in self.segments if segment.id == id)
+
+
+def freeze(workspace: Workspace) -> Frozen:
+    """The workspace's definitions; raises BadDefinition with every fault."""
+    frozen, faults = read(workspace)
+    if faults:
+        raise BadDefinition(faults=faults)
+    return frozen
+
+
+def read(workspace: Workspace) -> tuple[Frozen, list[Fault]]:
+    """The definitions that can be read, and everything that is wrong with the others."""
+    faults = list(workspace.faults())
+    inputs, wrong = read_inputs(workspace.settings, workspace.path)
+    faults += wrong
+    mappings = []
+    for source in workspace.mappings():
+        mapping, wrong = read_mapping(source, inputs)
+        faults += wrong
+        if mapping is not None:
+            mappings.append(mapping)
+    attributes, wrong = read_attributes(workspace.items("attribute"))
+    faults += wrong
+    features, wrong = read_features(workspace.items("feature"), TABLES, attributes)
+    faults += wrong
+    outcomes, wrong = read_outcomes(workspace.items("outcome"), TABLES, attributes)
+    faults += wrong
+    names, wrong = _names(workspace, features, attributes)
+    faults += wrong
+    outcome_registry = {grain: outcome_names(grain, outcomes, attributes) for grain in GRAINS}
+    tags, wrong = read_tags(workspace.items("tag"), names[ACCOUNT], names[CUSTOMER])
+    faults += wrong
+    segments, wrong = read_segments(workspace.items("segment"), names[ACCOUNT], names[CUSTOMER])
+    faults += wrong
+    scores, wrong = read_scores(workspace.items("score"), _columns(names, outcome_registry, attributes))
+    faults += wrong
+    strategies, wrong = read_strategies(workspace.items("strategy"), names[ACCOUNT])
+    faults += wrong
+    frozen = Frozen(
+        inputs, mappings, attributes, features, outcomes, tags, segments, scores, strategies, names, outcome_registry,
+        _book(workspace),
+    )  # fmt: skip
+    return frozen, sorted(faults + _circle(frozen))
+
+
+def _names(
+    workspace: Workspace, features: Sequence[Feature], attributes: Sequence[Attribute]
+) -> tuple[dict[str, Names], list[Fault]]:
+    """The registries of both profiles, with what tags, segments and scores will give."""
+    given = {
+        grain: [
+            *tag_names(workspace.items("tag"), grain),
+            *segment_names(workspace.items("segment"), grain),
+            *score_names(workspace.items("score"), grain),
+        ]
+        for grain in GRAINS
+    }
+    try:
+        return {
+            grain: profile_names(grain, features, given[grain], attributes=attributes, of_customer=[given[CUSTOMER]])
+            for grain in GRAINS
+        }, []
+    except BadDefinition as clash:
+        empty = {grain: profile_names(grain, features, attributes=()) for grain in GRAINS}
+        return empty, list(clash.faults) or [Fault("", None, str(clash))]
+
+
+def _columns(names: Mapping[str, Names], outcomes: Mapping[str, Names], attributes: Sequence[Attribute]) -> Columns:
+    return Columns(
+        profile=names,
+        outcomes=outcomes,
+        protected=frozenset(each.id for each in attributes if each.protected),
+        purposes={each.id: each.purpose for each in attributes},
+    )
+
+
+def _book(workspace: Workspace) -> dict[str, Any]:
+    settings = workspace.settings
+    return {
+        "currency": settings.currency,
+        "timezone": settings.timezone,
+        "packs": {pack.name: pack.version for pack in settings.packs},
+        "reject_share": settings.reject_share,
+        "stale_days": settings.stale_days,
+    }
+
+
+def _circle(frozen: Frozen) -> list[Fault]:
+    try:
+        assert frozen.order is not None
+    except BadDefinition as circle:
+        return list(circle.faults) or [Fault("", None, str(circle))]
+    return []

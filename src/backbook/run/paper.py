@@ -1,0 +1,164 @@
+"""What a run leaves for people: the lists for those who act, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pyarrow as pa
+
+from backbook.customer.definition import ACCOUNT, CUSTOMER
+from backbook.customer.reader import Reader
+from backbook.outcome import kpi
+from backbook.outcome.figures import About, Figures, Text
+from backbook.outcome.kpi import Segment
+from backbook.outcome.position import Book
+from backbook.outcome.report import write_report
+from backbook.run import compare
+from backbook.run.dates import previous_month_end
+from backbook.run.records import latest
+from backbook.score.definition import SCORECARD
+from backbook.sources import private
+from backbook.sources.contract import TABLES
+from backbook.strategy.lists import ListFile, write_lists
+
+if TYPE_CHECKING:
+    from backbook.run.stages import Way
+
+PROFILES = {ACCOUNT: "profile.account", CUSTOMER: "profile.customer"}
+
+
+def write(way: Way) -> list[Path]:
+    """Write `lists/` and `report.html` into the run's folder."""
+    lists = _lists(way)
+    report = write_report(way.folder / "report.html", _figures(way, lists), way.language)
+    return [report, *(file for entry in lists for file in (entry.xlsx, entry.csv))]
+
+
+def _lists(way: Way) -> list[ListFile]:
+    files = way.writer.head.files("decision", part=way.part)
+    if not files:
+        return []
+    decisions = way.engine.arrow(way.engine.parquet(files).order_by(["strategy", "account_id"]))
+    return write_lists(
+        way.folder / "lists", decisions, way.frozen.strategies, people=_people(way), language=way.language
+    )
+
+
+def _people(way: Way) -> pa.Table | None:
+    """customer_no, masked name, branch and manager of every party record."""
+    reader = way.reader()
+    party = reader.rows("party", way.as_of)
+    if party is None:
+        return None
+    people = party.select("system", "party_id", customer_no=_column(party, "customer_no"))
+    assigned = reader.rows("assignment", way.as_of)
+    if assigned is not None:
+        now = assigned.filter(
+            assigned.since <= ibis.literal(way.as_of),
+            (_column(assigned, "until", "date") > ibis.literal(way.as_of)).fill_null(True),
+        )
+        place = ibis.row_number().over(
+            ibis.window(group_by=["system", "party_id"], order_by=[ibis.desc(now.since), now.branch])
+        )
+        now = now.mutate(_place=place)
+        now = now.filter(now._place == 0).select(
+            _system="system", _party="party_id", branch=_column(now, "branch"), manager=_column(now, "manager")
+        )
+        people = people.left_join(now, [people.system == now._system, people.party_id == now._party])
+        people = people.drop("_system", "_party")
+    rows = way.engine.arrow(people.order_by(["system", "party_id"]))
+    names = private.masked_names(way.engine, way.writer.head, way.workspace.key, way.as_of)
+    return rows.join(names, ["system", "party_id"]) if names is not None else rows
+
+
+def _column(table: Any, name: str, type: str = "string") -> Any:
+    return table[name] if name in table.columns else ibis.null(type)
+
+
+def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
+    head, frozen, engine = way.writer.head, way.frozen, way.engine
+    load = way.found.get("load", {})
+    decision = _part(way, "decision", way.part)
+    before = previous_month_end(way.as_of)
+    last = latest(way.workspace, before, "decide")
+    versions = [version.summary() for _, version in sorted(way.versions.items())]
+    return kpi.figures(
+        engine,
+        _book(way, way.as_of, way.part),
+        About(
+            name=way.workspace.settings.name_zh if way.language == "zh" else way.workspace.settings.name,
+            as_of=way.as_of,
+            currency=way.workspace.settings.currency,
+            run=way.run,
+            bundle=frozen.bundle.hash,
+            versions=tuple((strategy.id, strategy.version) for strategy in frozen.strategies)
+            + tuple((id_, version.id) for id_, version in sorted(way.versions.items())),
+        ),
+        before=_book(way, before, before.isoformat())
+        if head.files(PROFILES[ACCOUNT], part=before.isoformat())
+        else None,
+        segments=_segments(way),
+        versions=versions,
+        scores=_part(way, "score", way.part),
+        last_scores=_part(way, "score", before.isoformat()),
+        risk_and_value=_risk_and_value(way),
+        decision=decision,
+        names={strategy.id: Text(strategy.zh, strategy.en) for strategy in frozen.strategies},
+        labels=_labels(way),
+        moves=compare.moves(way, last) if decision is not None else (),
+        lists=[{"action": each.action, "file": f"lists/{each.xlsx.name}", "rows": each.rows} for each in lists],
+        loads=[{"table": table, **counts} for table, counts in load.get("tables", {}).items()],
+        quality=load.get("quality", []),
+        not_available=[
+            (Text(each["what"], each["what"]), Text(each["needs"], each["needs"]))
+            for stage in ("profile", "train")
+            for each in way.found.get(stage, {}).get("not_available", [])
+        ],
+        stale=[Text(each["zh"], each["en"]) for each in load.get("quality", []) if each.get("stale")],
+    )
+
+
+def _book(way: Way, as_of: Any, part: str) -> Book:
+    reader = Reader(way.engine, way.writer.head)
+    tables = {table: reader.rows(table, as_of) for table in TABLES if reader.has(table)}
+    days = {table: reader.first_day(table) for table in tables}
+    return Book(
+        as_of,
+        tables={table: rows for table, rows in tables.items() if rows is not None},
+        accounts=_part(way, PROFILES[ACCOUNT], part),
+        customers=_part(way, PROFILES[CUSTOMER], part),
+        first_days={table: day for table, day in days.items() if day is not None},
+    )
+
+
+def _part(way: Way, table: str, part: str) -> Any:
+    files = way.writer.head.files(table, part=part)
+    return way.engine.parquet(files) if files else None
+
+
+def _segments(way: Way) -> list[Segment]:
+    return [
+        Segment(
+            each.id, Text(each.zh, each.en), {level.code: Text(level.zh, level.en) for level in each.levels}, each.grain
+        )
+        for each in way.frozen.segments
+    ]
+
+
+def _risk_and_value(way: Way) -> tuple[str, str] | None:
+    """The first score of risk by scorecard and the first amount: both at account grain."""
+    scores = [each for each in way.frozen.scores if each.grain == ACCOUNT and each.id in way.versions]
+    risk = next((f"{each.id}_grade" for each in scores if each.method == SCORECARD and each.purpose == "risk"), None)
+    value = next((f"{each.id}_grade" for each in scores if each.method != SCORECARD), None)
+    return (risk, value) if risk and value else None
+
+
+def _labels(way: Way) -> Mapping[str, Text]:
+    """The words for actions, reasons and guardrails of every strategy."""
+    found: dict[str, Text] = {}
+    for strategy in way.frozen.strategies:
+        found |= {code: Text(label.zh, label.en) for code, label in strategy.labels().items()}
+    return found

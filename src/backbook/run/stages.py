@@ -1,0 +1,278 @@
+"""The stages of a run. Each is one function from the way so far to what it found, and publishes once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from backbook.customer import profile as profiles
+from backbook.customer.availability import missing_definitions
+from backbook.customer.definition import ACCOUNT, CUSTOMER
+from backbook.customer.identity import identify
+from backbook.customer.order import Link
+from backbook.customer.profile import KEY, Profile
+from backbook.customer.reader import Reader
+from backbook.engine import Engine
+from backbook.errors import NotAllowed
+from backbook.lake import Writer
+from backbook.progress import Progress
+from backbook.run import paper
+from backbook.run.book import Book, extended, scored
+from backbook.run.freeze import Frozen
+from backbook.score import registry
+from backbook.score.definition import SCORECARD, Score
+from backbook.score.registry import Unavailable, Version
+from backbook.score.target import sample
+from backbook.score.train import train as train_card
+from backbook.score.value import amount
+from backbook.sources import load as sources
+from backbook.strategy import decide as strategies
+from backbook.workspace import Workspace
+
+PROFILES = {ACCOUNT: "profile.account", CUSTOMER: "profile.customer"}
+
+
+@dataclass
+class Way:
+    """One date's walk: what every stage needs, and what the stages before it found."""
+
+    workspace: Workspace
+    frozen: Frozen
+    writer: Writer
+    as_of: date
+    load_as_of: date
+    language: str
+    run: str
+    progress: Progress
+    dry_run: bool = False
+    walked: tuple[str, ...] = ()
+    found: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, Version] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> Engine:
+        return self.workspace.engine
+
+    @property
+    def part(self) -> str:
+        return self.as_of.isoformat()
+
+    @property
+    def folder(self) -> Path:
+        return self.workspace.out / self.run
+
+    def reader(self) -> Reader:
+        return Reader(self.engine, self.writer.head)
+
+    def read(self, table: str, needs: str) -> Any:
+        """A derived table of this date; raises NotAllowed that names the stage to walk first."""
+        files = self.writer.head.files(table, part=self.part)
+        if not files:
+            raise NotAllowed(
+                f"There is no {table} for {self.part} yet. Walk `backbook {needs} … --as-of {self.part}` first."
+            )
+        return self.engine.parquet(files)
+
+    def replace(self, table: str, rows: Any, order_by: Sequence[str]) -> None:
+        path = self.writer.path(table)
+        count = self.engine.write(rows, path, order_by=order_by)
+        self.writer.replace(table, self.part, [(path, count)])
+
+    def publish(self, stage: str) -> None:
+        self.writer.publish(about={"run": self.run, "as_of": self.part, "stage": stage})
+
+
+def load(way: Way) -> dict[str, Any]:
+    """Contract tables from raw files."""
+    report = sources.load(way.workspace, way.writer, way.load_as_of, on_progress=way.progress, dry_run=way.dry_run)
+    if not way.dry_run:
+        way.publish("load")
+    return report.as_json()
+
+
+def profile(way: Way) -> dict[str, Any]:
+    """Identity and both profiles, with the tags and segments that read no score."""
+    reader, frozen = way.reader(), way.frozen
+    if not reader.has("account"):
+        raise NotAllowed("The lake holds no accounts yet. Walk `backbook load` first, or map `account`.")
+    with way.engine.scope():
+        identity = way.engine.cached(identify(reader, way.as_of))
+        built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of)
+        early = _without_scores(frozen)
+        whole = _kept(way.engine, extended(built, early, frozen, {}))
+        missing = missing_definitions(
+            frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
+        )
+        way.replace("identity", identity, ["system", "party_id"])
+        _write_profile(way, whole)
+        counts = {grain: way.engine.count(whole.at(grain)) for grain in PROFILES}
+    way.publish("profile")
+    return {
+        "accounts": counts[ACCOUNT],
+        "customers": counts[CUSTOMER],
+        "features": {grain: sum(feature.at(grain) for feature in frozen.features) for grain in PROFILES},
+        "not_available": [{"what": f"{each.kind} {each.id}", "needs": each.needs} for each in missing],
+    }
+
+
+def train(way: Way) -> dict[str, Any]:
+    """A version for every score that has none for its definition; alone, every score anew."""
+    book = Book(way.frozen, way.reader(), way.versions)
+    found: dict[str, Any] = {}
+    lacking = []
+    anew = way.walked == ("train",)
+    for link in way.frozen.order:
+        if link.kind != "score":
+            continue
+        score = way.frozen.score(link.id)
+        version = None if anew else fitting(way, score)
+        if version is None:
+            way.progress(score.en)
+            with way.engine.scope():
+                version = _made(way, score, book)
+        if isinstance(version, Unavailable):
+            lacking.append({"what": f"score {score.id}", "needs": version.needs})
+        else:
+            way.versions[score.id] = version
+            found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
+    way.publish("train")
+    return {"scores": found, "not_available": lacking}
+
+
+def score(way: Way) -> dict[str, Any]:
+    """The score table, and the profiles with scores and with the tags and segments that read them."""
+    frozen, engine = way.frozen, way.engine
+    for each in frozen.scores:
+        version = way.versions.get(each.id) or fitting(way, each)
+        if version is not None:
+            way.versions[each.id] = version
+    with engine.scope():
+        whole = read_profile(way)
+        given: list[Any] = []
+        for link in frozen.order:
+            if link.kind != "score":
+                whole = extended(whole, [link], frozen, way.versions)
+                continue
+            whole, table = scored(whole, frozen, link.id, way.versions)
+            if table is not None:
+                kept = frozen.score(link.id)
+                table = engine.cached(table.rename(unit=KEY[kept.grain]))
+                given.append(table)
+                whole = _kept(engine, whole)
+        whole = _kept(engine, whole)
+        _write_profile(way, whole)
+        if given:
+            way.replace("score", _stacked(given), ["score", "unit"])
+        rows = {link.id: engine.count(table) for link, table in zip(_scored_links(way), given, strict=True)}
+    way.publish("score")
+    return {"rows": rows, "versions": {id_: version.id for id_, version in sorted(way.versions.items())}}
+
+
+def decide(way: Way) -> dict[str, Any]:
+    """The decisions of every strategy."""
+    engine, frozen = way.engine, way.frozen
+    if not frozen.strategies:
+        return {"decisions": {}}
+    with engine.scope():
+        whole = read_profile(way)
+        identity = way.read("identity", "profile")
+        parts = []
+        for strategy in frozen.strategies:
+            way.progress(strategy.en)
+            rows = whole.rows(ACCOUNT, strategy.reads)
+            parts.append(
+                engine.cached(
+                    strategies.decide(
+                        strategy, rows, as_of=way.as_of, bundle=frozen.bundle.hash, identity=identity, engine=engine
+                    )
+                )
+            )
+        decided = engine.cached(_stacked(parts))
+        way.replace("decision", decided, ["strategy", "account_id"])
+        counted = engine.rows(
+            decided.group_by(["strategy", "version", "action"])
+            .agg(rows=decided.count())
+            .order_by(["strategy", "action"])
+        )
+    way.publish("decide")
+    return {"decisions": _by_strategy(counted)}
+
+
+def report(way: Way) -> dict[str, Any]:
+    """Lists for the people who act, and the report."""
+    with way.engine.scope():
+        files = paper.write(way)
+    return {"files": [str(file) for file in files]}
+
+
+# ── pieces ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fitting(way: Way, score: Score) -> Version | None:
+    """The version of this very definition that was known at the date: the champion, else the latest."""
+    rows = [
+        row
+        for row in registry.registered(way.engine, way.writer.head, score.id)
+        if row["definition"] == score.hash and row["registered_on"] <= way.as_of
+    ]
+    chosen = [row for row in rows if row["status"] == registry.CHAMPION] or rows[-1:]
+    return registry.version(way.writer.head, chosen[-1]["version"]) if chosen else None
+
+
+def _made(way: Way, score: Score, book: Book) -> Version | Unavailable:
+    if score.method == SCORECARD:
+        drawn = sample(score, way.engine, way.as_of, book)
+        made = drawn if isinstance(drawn, Unavailable) else train_card(score, drawn)
+    else:
+        made = amount(score, way.engine, way.as_of, book)
+    if isinstance(made, Version):
+        registry.register(way.engine, way.writer, made, way.as_of)
+    return made
+
+
+def read_profile(way: Way) -> Profile:
+    return Profile(way.as_of, way.read(PROFILES[ACCOUNT], "profile"), way.read(PROFILES[CUSTOMER], "profile"))
+
+
+def _write_profile(way: Way, whole: Profile) -> None:
+    for grain, table in PROFILES.items():
+        way.replace(table, whole.at(grain), [KEY[grain]])
+
+
+def _kept(engine: Engine, whole: Profile) -> Profile:
+    return Profile(whole.as_of, engine.cached(whole.account), engine.cached(whole.customer))
+
+
+def _without_scores(frozen: Frozen) -> list[Link]:
+    """The tags and segments that need no score, directly or through another."""
+    late: set[str] = set()
+    early = []
+    for link in frozen.order:
+        if link.kind == "score" or link.reads & late:
+            late |= link.gives
+        else:
+            early.append(link)
+    return early
+
+
+def _scored_links(way: Way) -> list[Link]:
+    return [link for link in way.frozen.order if link.kind == "score" and link.id in way.versions]
+
+
+def _stacked(tables: Sequence[Any]) -> Any:
+    first, *others = tables
+    for other in others:
+        first = first.union(other.select(*first.columns))
+    return first
+
+
+def _by_strategy(counted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for row in counted:
+        entry = found.setdefault(row["strategy"], {"version": row["version"], "total": 0, "by_action": {}})
+        entry["total"] += row["rows"]
+        entry["by_action"][row["action"]] = row["rows"]
+    return found

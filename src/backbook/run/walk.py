@@ -1,0 +1,155 @@
+"""One business date, or many, from the bank's files to the report.
+
+`load`, `profile`, `train`, `score`, `decide`, `report`: each stage reads tables and writes tables, publishes once,
+and can be repeated alone with the same result. A run that was killed is finished by running it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from backbook.errors import NotAllowed
+from backbook.progress import Progress
+from backbook.run import stages
+from backbook.run.freeze import Frozen, freeze
+from backbook.run.records import Record, latest, next_run, record_bytes
+from backbook.run.stages import Way
+from backbook.workspace import LANGUAGES, Workspace
+
+WALK: Mapping[str, Callable[[Way], Any]] = {
+    "load": stages.load,
+    "profile": stages.profile,
+    "train": stages.train,
+    "score": stages.score,
+    "decide": stages.decide,
+    "report": stages.report,
+}
+STAGES = tuple(WALK)
+TEXTS = {
+    "load": "Reading what the bank delivered",
+    "profile": "Building profiles",
+    "train": "Training scores",
+    "score": "Scoring",
+    "decide": "Deciding",
+    "report": "Writing lists and the report",
+}
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What one run did; `as_json` is the object that `--json` prints."""
+
+    run: str
+    as_of: date
+    seconds: float
+    found: Mapping[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        found = self.found
+        report: dict[str, Any] = {
+            "as_of": self.as_of.isoformat(),
+            "run": self.run,
+            "seconds": round(self.seconds, 2),
+            "tables": found.get("load", {}).get("tables", {}),
+            "not_available": found.get("profile", {}).get("not_available", [])
+            + found.get("train", {}).get("not_available", []),
+            "scores": found.get("train", {}).get("scores", {}),
+            "decisions": found.get("decide", {}).get("decisions", {}),
+            "files": found.get("report", {}).get("files", []),
+        }
+        return report | {"dry_run": True} if self.dry_run else report
+
+
+def walk(
+    workspace: Workspace,
+    dates: Sequence[date],
+    *,
+    stages: Sequence[str] = STAGES,
+    language: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> list[RunReport]:
+    """Walk the stages for each date, oldest first; raises a Refusal and leaves what was published before it.
+
+    Raw files are loaded once, before the first date: what was not known on a date stays out of it by `known_on`.
+    With `dry_run` the definitions are frozen and the load is counted, and nothing is written.
+    """
+    language = language or workspace.settings.language
+    if language not in LANGUAGES:
+        raise NotAllowed(f"The language '{language}' is not known. Possible: {', '.join(LANGUAGES)}.")
+    progress = progress or Progress(shown=False)
+    frozen = freeze(workspace)
+    name = f"{'+'.join(stages) if len(stages) < len(STAGES) else 'run'} {dates[0]}" + (
+        f" to {dates[-1]}" if len(dates) > 1 else ""
+    )
+    reports = []
+    with workspace.lake.lock(name) as writer:
+        for place, as_of in enumerate(dates):
+            way = Way(
+                workspace,
+                frozen,
+                writer,
+                as_of,
+                dates[-1],
+                language,
+                next_run(workspace, as_of),
+                progress,
+                dry_run,
+                tuple(stages),
+            )
+            walked = [stage for stage in stages if place == 0 or stage != "load"]
+            reports.append(_one(way, walked, f"{as_of} · " if len(dates) > 1 else "", reports))
+    return reports
+
+
+def _one(way: Way, walked: Sequence[str], before: str, earlier: Sequence[RunReport]) -> RunReport:
+    started = time.monotonic()
+    way.found.update(_found_before(way, walked, earlier))
+    for stage in walked:
+        if way.dry_run and stage != "load":
+            continue
+        with way.progress.stage(f"{before}{TEXTS[stage]}"):
+            way.found[stage] = WALK[stage](way)
+    seconds = time.monotonic() - started
+    if not way.dry_run:
+        _keep(way, walked, seconds)
+    return RunReport(way.run, way.as_of, seconds, way.found, way.dry_run)
+
+
+def _found_before(way: Way, walked: Sequence[str], earlier: Sequence[RunReport]) -> dict[str, Any]:
+    """What the stages that are not walked now found when they last were, so that the report can tell it."""
+    found = {}
+    for stage in STAGES:
+        if stage in walked:
+            continue
+        if stage == "load" and earlier:
+            found[stage] = earlier[0].found["load"]
+            continue
+        record = latest(way.workspace, way.as_of, stage)
+        if record is not None:
+            found[stage] = record.found[stage]
+    return found
+
+
+def _keep(way: Way, walked: Sequence[str], seconds: float) -> None:
+    record = Record(
+        run=way.run,
+        as_of=way.as_of.isoformat(),
+        stages=tuple(walked),
+        bundle=way.frozen.bundle.hash,
+        head=way.writer.head.number,
+        seconds=round(seconds, 2),
+        versions={id_: version.id for id_, version in sorted(way.versions.items())},
+        found=way.found,
+    )
+    way.writer.document("bundle", way.frozen.bundle.hash, way.frozen.bundle.data)
+    way.writer.document("run", way.run, record_bytes(record))
+    way.writer.publish(about={"run": way.run, "as_of": way.as_of.isoformat(), "stage": "end"})
+
+
+__all__ = ["STAGES", "Frozen", "RunReport", "walk"]
