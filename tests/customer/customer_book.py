@@ -171,5 +171,7 @@ class Declared:
         return Name(self.id, self.type, self.zh, self.id)
 
 
-def attribute(id: str, type: Type, *, grain: str = "account", zh: str = "", purpose: str = "both", valid_days: int | None = None) -> Declared:
+def attribute(
+    id: str, type: Type, *, grain: str = "account", zh: str = "", purpose: str = "both", valid_days: int | None = None
+) -> Declared:
     return Declared(id, type, grain, zh or f"属性{id}", purpose, valid_days)

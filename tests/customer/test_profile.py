@@ -30,7 +30,9 @@ def rows(engine: Engine, table: Any, key: str) -> dict[str, dict[str, Any]]:
     return {row[key]: row for row in engine.rows(table)}
 
 
-def owners(engine: Engine, book: Book, *definitions: Item, attributes: Any = (), of: Any = None) -> dict[str, dict[str, Any]]:
+def owners(
+    engine: Engine, book: Book, *definitions: Item, attributes: Any = (), of: Any = None
+) -> dict[str, dict[str, Any]]:
     made, faults = read_features(list(definitions), TABLES, attributes)
     assert not faults
     return rows(engine, build(made, list(attributes), book, AS_OF, of).customer, "customer_id")
@@ -38,24 +40,47 @@ def owners(engine: Engine, book: Book, *definitions: Item, attributes: Any = (),
 
 def spend(rollup: str | None = "sum") -> Item:
     more = {"rollup": rollup} if rollup else {}
-    return feature("spend", table="transaction", measure="sum", of="amount", filter="kind = 'purchase'", window="last 30 days", **more)
+    return feature(
+        "spend",
+        table="transaction",
+        measure="sum",
+        of="amount",
+        filter="kind = 'purchase'",
+        window="last 30 days",
+        **more,
+    )
 
 
 def limit(rollup: str, **more: Any) -> Item:
-    return feature("credit_limit", table="account", measure="latest", of="credit_limit", window="latest", rollup=rollup, **more)
+    return feature(
+        "credit_limit", table="account", measure="latest", of="credit_limit", window="latest", rollup=rollup, **more
+    )
 
 
 # ── roll-ups ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_spend_of_a_customer_is_the_sum_over_their_accounts(engine: Engine) -> None:
-    book = Book(engine, {"account": ANN, "transaction": [OLD, tx("2026-10-20", 10), tx("2026-10-21", 5, "b"), tx("2026-10-22", 1, "c")]})
+    book = Book(
+        engine,
+        {
+            "account": ANN,
+            "transaction": [OLD, tx("2026-10-20", 10), tx("2026-10-21", 5, "b"), tx("2026-10-22", 1, "c")],
+        },
+    )
     found = owners(engine, book, spend())
-    assert {id_: row["spend"] for id_, row in found.items()} == {"core:ann": Decimal("15.00"), "core:bob": Decimal("1.00")}
+    assert {id_: row["spend"] for id_, row in found.items()} == {
+        "core:ann": Decimal("15.00"),
+        "core:bob": Decimal("1.00"),
+    }
 
 
 def test_a_sum_with_an_unknown_part_is_not_known(engine: Engine) -> None:
-    limits = [account("a", "ann", credit_limit=100), account("b", "ann", credit_limit=None), account("c", "bob", credit_limit=7)]
+    limits = [
+        account("a", "ann", credit_limit=100),
+        account("b", "ann", credit_limit=None),
+        account("c", "bob", credit_limit=7),
+    ]
     found = owners(engine, Book(engine, {"account": limits}), limit("sum"))
     assert {id_: row["credit_limit"] for id_, row in found.items()} == {"core:ann": None, "core:bob": Decimal("7.00")}
 
@@ -70,32 +95,62 @@ def test_worst_waits_for_the_unknown_and_max_does_not(engine: Engine) -> None:
 
 
 def test_the_worst_of_levels_is_the_last_declared(engine: Engine) -> None:
-    classes = [account("a", "ann", classification="doubtful"), account("b", "ann", classification="loss"), account("c", "bob", classification="normal")]
+    classes = [
+        account("a", "ann", classification="doubtful"),
+        account("b", "ann", classification="loss"),
+        account("c", "bob", classification="normal"),
+    ]
     worst = feature(table="account", measure="latest", of="classification", window="latest", rollup="worst")
     found = owners(engine, Book(engine, {"account": classes}), worst)
     assert (found["core:ann"]["f"], found["core:bob"]["f"]) == ("loss", "normal")
 
 
-@pytest.mark.parametrize(("values", "any_of_them"), [((True, None), True), ((False, None), None), ((False, False), False)])
+@pytest.mark.parametrize(
+    ("values", "any_of_them"), [((True, None), True), ((False, None), None), ((False, False), False)]
+)
 def test_any_is_false_only_when_every_account_is_known_to_be(engine: Engine, values: Any, any_of_them: Any) -> None:
-    book = Book(engine, {"account": [account("a", "ann", autopay=values[0]), account("b", "ann", autopay=values[1]), account("c", "bob", autopay=True)]})
-    found = owners(engine, book, feature(table="account", measure="latest", of="autopay", window="latest", rollup="any"))
+    book = Book(
+        engine,
+        {
+            "account": [
+                account("a", "ann", autopay=values[0]),
+                account("b", "ann", autopay=values[1]),
+                account("c", "bob", autopay=True),
+            ]
+        },
+    )
+    found = owners(
+        engine, book, feature(table="account", measure="latest", of="autopay", window="latest", rollup="any")
+    )
     assert found["core:ann"]["f"] is any_of_them
 
 
 def test_accounts_of_one_line_count_their_limit_once(engine: Engine) -> None:
-    shared = [account("a", "ann", credit_limit=100, line_id="l1"), account("b", "ann", credit_limit=100, line_id="l1"), account("c", "ann", credit_limit=7)]
+    shared = [
+        account("a", "ann", credit_limit=100, line_id="l1"),
+        account("b", "ann", credit_limit=100, line_id="l1"),
+        account("c", "ann", credit_limit=7),
+    ]
     found = owners(engine, Book(engine, {"account": shared}), limit("sum over lines"))
     assert found["core:ann"]["credit_limit"] == Decimal("107.00")
 
 
 def test_a_customer_without_an_account_spent_nothing(engine: Engine) -> None:
-    book = Book(engine, {"account": ANN, "transaction": [OLD], "party": [{"system": "core", "party_id": "cho", "birth_date": date(2000, 1, 1)}]})
+    book = Book(
+        engine,
+        {
+            "account": ANN,
+            "transaction": [OLD],
+            "party": [{"system": "core", "party_id": "cho", "birth_date": date(2000, 1, 1)}],
+        },
+    )
     assert owners(engine, book, spend())["core:cho"]["spend"] == Decimal("0.00")
 
 
 def test_a_customer_without_an_account_has_an_unknown_sum_of_what_the_bank_does_not_deliver(engine: Engine) -> None:
-    book = Book(engine, {"account": ANN, "party": [{"system": "core", "party_id": "cho", "birth_date": date(2000, 1, 1)}]})
+    book = Book(
+        engine, {"account": ANN, "party": [{"system": "core", "party_id": "cho", "birth_date": date(2000, 1, 1)}]}
+    )
     assert owners(engine, book, spend())["core:cho"]["spend"] is None
 
 
@@ -108,22 +163,34 @@ def test_a_customer_counts_the_marks_of_the_person_and_of_their_accounts(engine:
         {"account_id": "b", "kind": "dispute", "since": date(2026, 2, 1)},
         {"account_id": "c", "kind": "dispute", "since": date(2026, 2, 1), "until": date(2026, 3, 1)},
     ]
-    open_ = feature(grain="customer", table="mark", measure="count", filter="kind = 'dispute' and (until is null or until > as_of)")
+    open_ = feature(
+        grain="customer", table="mark", measure="count", filter="kind = 'dispute' and (until is null or until > as_of)"
+    )
     found = owners(engine, Book(engine, {"account": ANN, "mark": marks}), open_)
     assert {id_: row["f"] for id_, row in found.items()} == {"core:ann": 2, "core:bob": 0}
 
 
 def test_a_limit_of_a_line_belongs_to_the_owner_of_its_accounts(engine: Engine) -> None:
     lines = [account("a", "ann", line_id="l"), account("b", "ann", line_id="l"), account("c", "bob")]
-    limits = [{"line_id": "l", "kind": "fixed", "amount": n, "valid_from": date(2026, month, 1)} for month, n in ((1, 100), (6, 200))]
+    limits = [
+        {"line_id": "l", "kind": "fixed", "amount": n, "valid_from": date(2026, month, 1)}
+        for month, n in ((1, 100), (6, 200))
+    ]
     limits += [{"system": "core", "party_id": "bob", "kind": "fixed", "amount": 5, "valid_from": date(2026, 1, 1)}]
     raised = feature("raised", grain="customer", table="limit", measure="count", filter="amount > previous_amount")
     here = feature("here", grain="account", table="limit", measure="latest", of="amount", window="latest")
     book = Book(engine, {"account": lines, "limit": limits})
     made, _ = read_features([raised, here], TABLES)
     profile = build(made, [], book, AS_OF)
-    assert {id_: row["raised"] for id_, row in rows(engine, profile.customer, "customer_id").items()} == {"core:ann": 1, "core:bob": 0}
-    assert {id_: row["here"] for id_, row in rows(engine, profile.account, "account_id").items()} == {"a": 200, "b": 200, "c": None}
+    assert {id_: row["raised"] for id_, row in rows(engine, profile.customer, "customer_id").items()} == {
+        "core:ann": 1,
+        "core:bob": 0,
+    }
+    assert {id_: row["here"] for id_, row in rows(engine, profile.account, "account_id").items()} == {
+        "a": 200,
+        "b": 200,
+        "c": None,
+    }
 
 
 def test_records_with_one_document_are_one_customer_and_keep_the_first_id(engine: Engine) -> None:
@@ -132,7 +199,14 @@ def test_records_with_one_document_are_one_customer_and_keep_the_first_id(engine
         {"system": "app", "party_id": "9", "id_document_hash": "h", "created_at": day(2022)},
         {"system": "app", "party_id": "8", "id_document_hash": None, "created_at": day(2019)},
     ]
-    book = Book(engine, {"party": party, "account": [account("a", "1"), account("b", "9", system="app")], "transaction": [OLD, tx("2026-10-20", 2, "a"), tx("2026-10-20", 3, "b")]})
+    book = Book(
+        engine,
+        {
+            "party": party,
+            "account": [account("a", "1"), account("b", "9", system="app")],
+            "transaction": [OLD, tx("2026-10-20", 2, "a"), tx("2026-10-20", 3, "b")],
+        },
+    )
     found = owners(engine, book, spend())
     assert {id_: row["spend"] for id_, row in found.items()} == {"core:1": Decimal("5.00"), "app:8": Decimal("0.00")}
 
@@ -147,7 +221,11 @@ def day(year: int) -> Any:
 
 
 def test_utilisation_of_a_customer_is_of_the_sums_and_not_the_mean_of_ratios(engine: Engine) -> None:
-    balances = [account("a", "ann", balance=50, credit_limit=100), account("b", "ann", balance=0, credit_limit=900), account("c", "bob", balance=-3, credit_limit=10)]
+    balances = [
+        account("a", "ann", balance=50, credit_limit=100),
+        account("b", "ann", balance=0, credit_limit=900),
+        account("c", "bob", balance=-3, credit_limit=10),
+    ]
     book = Book(engine, {"account": balances})
     owed = feature("owed", table="account", measure="latest", of="balance", window="latest", rollup="sum")
     ratio = feature("utilisation", grain="both", expression="greatest(owed, 0) / credit_limit")
@@ -175,28 +253,43 @@ def test_an_expression_over_expressions_comes_after_them(engine: Engine) -> None
 
 
 def test_a_profile_of_drawn_accounts_knows_all_accounts_of_their_owners(engine: Engine) -> None:
-    book = Book(engine, {"account": ANN, "transaction": [OLD, tx("2026-10-20", 10, "a"), tx("2026-10-21", 5, "b"), tx("2026-10-22", 1, "c")]})
+    book = Book(
+        engine,
+        {
+            "account": ANN,
+            "transaction": [OLD, tx("2026-10-20", 10, "a"), tx("2026-10-21", 5, "b"), tx("2026-10-22", 1, "c")],
+        },
+    )
     made, _ = read_features([spend()], TABLES)
     drawn = build(made, [], book, AS_OF, ibis.memtable({"account_id": ["a"]}))
     assert [row["account_id"] for row in engine.rows(drawn.account)] == ["a"]
-    assert [(row["customer_id"], row["spend"]) for row in engine.rows(drawn.customer)] == [("core:ann", Decimal("15.00"))]
+    assert [(row["customer_id"], row["spend"]) for row in engine.rows(drawn.customer)] == [
+        ("core:ann", Decimal("15.00"))
+    ]
     whole = build(made, [], book, AS_OF)
     assert rows(engine, drawn.account, "account_id")["a"] == rows(engine, whole.account, "account_id")["a"]
 
 
 def test_shifting_every_date_by_a_year_changes_nothing(engine: Engine) -> None:
     def facts(years: int) -> dict[str, Any]:
-        moved = [statement(f"{2026 + years}-{month:02}-15", 10 * month, cycles_past_due=month % 2) for month in range(3, 11)]
+        moved = [
+            statement(f"{2026 + years}-{month:02}-15", 10 * month, cycles_past_due=month % 2) for month in range(3, 11)
+        ]
         spent = [tx(f"{2026 + years}-{month:02}-20", month) for month in range(1, 11)]
         return {"account": [account("a")], "statement": moved, "transaction": spent}
 
-    made = features([
-        spend(None),
-        feature("late", table="statement", measure="count", filter="cycles_past_due > 0", window="last 6 cycles"),
-        feature("months", table="transaction", measure="sum", of="amount", window="last 3 months"),
-        feature("streak", table="transaction", measure="streak", window="last 6 months"),
-    ])
-    one, other = (engine.rows(build(made, [], Book(engine, facts(years)), date(2026 + years, 10, 31)).account.drop("as_of")) for years in (0, 1))
+    made = features(
+        [
+            spend(None),
+            feature("late", table="statement", measure="count", filter="cycles_past_due > 0", window="last 6 cycles"),
+            feature("months", table="transaction", measure="sum", of="amount", window="last 3 months"),
+            feature("streak", table="transaction", measure="streak", window="last 6 months"),
+        ]
+    )
+    one, other = (
+        engine.rows(build(made, [], Book(engine, facts(years)), date(2026 + years, 10, 31)).account.drop("as_of"))
+        for years in (0, 1)
+    )
     assert one == other
 
 
@@ -208,7 +301,12 @@ def wide(account_id: str, known_on: date, **values: Any) -> dict[str, Any]:
 
 
 def test_an_attribute_is_its_latest_known_value_until_it_is_too_old(engine: Engine) -> None:
-    seen = [wide("a", date(2026, 9, 1), income=5), wide("a", date(2026, 10, 1), income=6), wide("b", date(2026, 1, 1), income=7), wide("c", date(2026, 11, 1), income=8)]
+    seen = [
+        wide("a", date(2026, 9, 1), income=5),
+        wide("a", date(2026, 10, 1), income=6),
+        wide("b", date(2026, 1, 1), income=7),
+        wide("c", date(2026, 11, 1), income=8),
+    ]
     book = Book(engine, {"account": ANN, "attribute.wide": seen})
     income = attribute("income", Type.WHOLE, valid_days=90)
     found = rows(engine, build([], [income], book, AS_OF).account, "account_id")
@@ -228,7 +326,9 @@ def test_an_outcome_attribute_is_seen_by_outcomes_only_and_only_ahead(engine: En
 def test_a_feature_may_measure_an_attribute(engine: Engine) -> None:
     book = Book(engine, {"account": ANN, "attribute.wide": [wide("a", date(2026, 10, 1), income=6)]})
     income = attribute("income", Type.WHOLE)
-    made, faults = read_features([feature(table="attribute", measure="latest", of="income * 2", window="latest")], TABLES, [income])
+    made, faults = read_features(
+        [feature(table="attribute", measure="latest", of="income * 2", window="latest")], TABLES, [income]
+    )
     assert not faults
     assert rows(engine, build(made, [income], book, AS_OF).account, "account_id")["a"]["f"] == 12
 
@@ -237,12 +337,27 @@ def test_a_feature_may_measure_an_attribute(engine: Engine) -> None:
 
 
 def tag(id: str, expression: str, **more: Any) -> Item:
-    return Item("tag", id, {"id": id, "zh": f"标签{id}", "en": id, "meaning": {"zh": "义", "en": "meaning"}, "owner": "o", "aim": "risk", "expression": expression, **more})
+    return Item(
+        "tag",
+        id,
+        {
+            "id": id,
+            "zh": f"标签{id}",
+            "en": id,
+            "meaning": {"zh": "义", "en": "meaning"},
+            "owner": "o",
+            "aim": "risk",
+            "expression": expression,
+            **more,
+        },
+    )
 
 
 def test_an_unknown_tag_is_null_and_an_owner_is_read_with_a_prefix(engine: Engine) -> None:
     book = Book(engine, {"account": ANN, "transaction": [OLD, tx("2026-10-20", 10, "a"), tx("2026-10-20", 1, "b")]})
-    made = features([spend(), feature("largest", table="transaction", measure="max", of="amount", window="last 30 days")])
+    made = features(
+        [spend(), feature("largest", table="transaction", measure="max", of="amount", window="last 30 days")]
+    )
     items = [tag("big", "largest > 5"), tag("rich", "customer.spend > 10"), tag("both_of_them", "big and rich")]
     account_names = profile_names("account", made, tags.tag_names(items, "account"))
     read, faults = tags.read_tags(items, account_names, profile_names("customer", made))
@@ -267,17 +382,28 @@ SEGMENT = {
 def test_a_segment_sends_the_unknown_to_its_stated_level(engine: Engine) -> None:
     book = Book(engine, {"account": ANN, "transaction": [OLD, tx("2026-10-20", 10, "a"), tx("2026-10-20", 1, "b")]})
     made = features([feature("largest", table="transaction", measure="max", of="amount", window="last 30 days")])
-    read, faults = segments.read_segments([Item("segment", "stage", SEGMENT)], profile_names("account", made), profile_names("customer", made))
+    read, faults = segments.read_segments(
+        [Item("segment", "stage", SEGMENT)], profile_names("account", made), profile_names("customer", made)
+    )
     assert not faults
     found = rows(engine, segments.apply(read, build(made, [], book, AS_OF)).account, "account_id")
     assert {id_: row["stage"] for id_, row in found.items()} == {"a": "big", "b": "rest", "c": "unknown"}
-    assert segments.read_segments([Item("segment", "stage", read[0].canonical())], profile_names("account", made), profile_names("customer", made))[0] == read
+    assert (
+        segments.read_segments(
+            [Item("segment", "stage", read[0].canonical())],
+            profile_names("account", made),
+            profile_names("customer", made),
+        )[0]
+        == read
+    )
 
 
 def test_order_follows_reading_and_a_circle_is_refused_by_name() -> None:
     score = Link("score", "behaviour", frozenset({"account.behaviour_grade"}), frozenset({"account.near_limit"}))
     near = Link("tag", "near_limit", frozenset({"account.near_limit"}), frozenset({"account.utilisation"}))
-    group = Link("segment", "group", frozenset({"account.group"}), frozenset({"account.behaviour_grade", "customer.rich"}))
+    group = Link(
+        "segment", "group", frozenset({"account.group"}), frozenset({"account.behaviour_grade", "customer.rich"})
+    )
     rich = Link("tag", "rich", frozenset({"customer.rich"}), frozenset())
     assert order([group, score, near, rich]) == [near, score, rich, group]
     circle = Link("tag", "near_limit", frozenset({"account.near_limit"}), frozenset({"account.group"}))
@@ -290,13 +416,19 @@ def test_order_follows_reading_and_a_circle_is_refused_by_name() -> None:
 
 def test_what_a_missing_table_makes_impossible_is_listed_by_name(engine: Engine) -> None:
     book = Book(engine, {"account": [account("a", balance=3)]})
-    made = features([
-        spend(),
-        feature("balance", table="account", measure="latest", of="balance", window="latest"),
-        feature("half", expression="spend / 2"),
-        feature("either", expression="coalesce(spend, balance)"),
-    ])
-    read, _ = tags.read_tags([tag("spends", "half > 1"), tag("owes", "either > 1")], profile_names("account", made), profile_names("customer", made))
+    made = features(
+        [
+            spend(),
+            feature("balance", table="account", measure="latest", of="balance", window="latest"),
+            feature("half", expression="spend / 2"),
+            feature("either", expression="coalesce(spend, balance)"),
+        ]
+    )
+    read, _ = tags.read_tags(
+        [tag("spends", "half > 1"), tag("owes", "either > 1")],
+        profile_names("account", made),
+        profile_names("customer", made),
+    )
     missing = missing_definitions(made, [attribute("income", Type.WHOLE)], book, AS_OF, *read)
     assert [str(one) for one in missing] == [
         "feature 'spend' needs `transaction`",

@@ -16,6 +16,7 @@ from backbook.customer.order import in_order
 from backbook.customer.reader import Reader
 from backbook.customer.registry import PREVIOUS, Attribute
 from backbook.expressions import Expression
+from backbook.sources.contract import TABLES
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ def _needs(feature: Feature, reader: Reader, as_of: date, known_by: date) -> str
         return ", ".join(f"`{feature.table}.{column}`" for column in sorted(empty))
     if feature.window.last(as_of) > known_by:
         return f"what is known by {feature.window.last(as_of)}"
+    if TABLES[feature.table.partition(".")[0]].form == "history":
+        # An extract tells the dates of what happened before it, too.
+        return None
     begins, first = feature.window.first(as_of), reader.first_day(table)
     if begins is not None and (first is None or first > begins):
         return f"`{feature.table}` from {begins}"

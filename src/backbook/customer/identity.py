@@ -50,7 +50,9 @@ def _records(reader: Reader, as_of: date) -> Any:
         rows = rows.filter(rows.system.notnull(), rows.party_id.notnull())
         told = table == "party"
         document = rows[DOCUMENT] if DOCUMENT in rows.columns else ibis.null("string")
-        found.append(rows.select("system", "party_id", document=document.cast("string"), since=_since(rows, as_of), told=told))
+        found.append(
+            rows.select("system", "party_id", document=document.cast("string"), since=_since(rows, as_of), told=told)
+        )
     if not found:
         return ibis.memtable(
             {"system": [], "party_id": [], "document": [], "since": []},

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import pyarrow.parquet
 
 from backbook.engine import Engine
 from backbook.lake import Head
+from backbook.sources import known
 
 WIDE = "attribute."
 
@@ -25,18 +25,18 @@ class Reader:
     def __init__(self, engine: Engine, head: Head) -> None:
         self.engine = engine
         self.head = head
+        self._first_days: dict[str, date | None] = {}
+        self._filled: dict[str, frozenset[str]] = {}
 
     def rows(self, table: str, known_by: date) -> Any | None:
         """The rows of a table that count at `known_by`; None when the bank does not deliver it."""
-        from backbook.sources import known
-
         return known.known(self.engine, self.head, table, known_by)
 
     def first_day(self, table: str) -> date | None:
         """The day from which windows over the table are known."""
-        from backbook.sources import known
-
-        return known.first_day(self.engine, self.head, table)
+        if table not in self._first_days:
+            self._first_days[table] = known.first_day(self.engine, self.head, table)
+        return self._first_days[table]
 
     def has(self, table: str) -> bool:
         return self.head.manifest(table) is not None
@@ -49,10 +49,6 @@ class Reader:
         if table not in self._filled:
             self._filled[table] = frozenset().union(*map(_filled, self.head.files(table)))
         return self._filled[table]
-
-    @cached_property
-    def _filled(self) -> dict[str, frozenset[str]]:
-        return {}
 
     def wide_table_of(self, columns: frozenset[str]) -> str | None:
         """The wide table that delivers all of these columns."""
