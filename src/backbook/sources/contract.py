@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backbook.expressions.names import Level, Type
+from backbook.expressions import Level, Type
 from backbook.sources.table import Check, Column, Reference, Table
 
 WHOLE, MONEY, NUMBER, TEXT = Type.WHOLE, Type.MONEY, Type.NUMBER, Type.TEXT
@@ -303,7 +303,14 @@ _ALL = (
             CARD,
             _must("posted_at", TIME, "入账时间", "Posted at"),
             _may("occurred_at", TIME, "交易时间", "Occurred at"),
-            _must("amount", MONEY, "交易金额", "Amount", note_zh="账簿币种，增加欠款为正", note_en="raises the debt: positive"),
+            _must(
+                "amount",
+                MONEY,
+                "交易金额",
+                "Amount",
+                note_zh="账簿币种，增加欠款为正",
+                note_en="raises the debt: positive",
+            ),
             _must(
                 "kind",
                 TEXT,
@@ -353,9 +360,7 @@ _ALL = (
             CARD,
             _must("at", TIME, "授权时间", "At"),
             _must("amount", MONEY, "授权金额", "Amount"),
-            _must(
-                "result", TEXT, "授权结果", "Result", _levels(approved="批准|Approved", declined="拒绝|Declined")
-            ),
+            _must("result", TEXT, "授权结果", "Result", _levels(approved="批准|Approved", declined="拒绝|Declined")),
             _may("reason", TEXT, "原因", "Reason", free=True),
             _may("mcc", TEXT, "商户类别码", "Merchant category"),
             _may("merchant", TEXT, "商户", "Merchant", free=True),

@@ -1,19 +1,19 @@
 """Raw inputs as named in backbook.toml: where a delivery lies and how its text is to be read.
 
-    [inputs.posted]
-    path = "${BACKBOOK_DATA}/posted/*.txt.gz"   a file, a folder or a glob; environment variables expand
-    format = "text"                             text, xlsx or parquet; guessed by the ending
-    encoding = "gb18030"                        utf-8 (also with BOM), gbk, gb18030, utf-16 or auto
-    separator = "|+|"                           up to four bytes; "\\u0001" and "\\t" too
-    header = false
-    columns = ["acct_no", "amt"]                needed without a header
-    quote = ""                                  none; the default is the double quote
-    null = ["\\\\N"]                              what stands for null besides nothing at all
-    sheet = "2026"                              of a workbook; the default is the first
-    control = "{stem}.ctl"                      the control file beside each file: {name}, {stem}
-    control_layout = ["file", "rows", "sum amt"]
-    known_on = "posted_{date}.txt.gz"           the day in the file's name: {date} is 8 digits, or YYYY-MM-DD
-    delivery = "increment"                      only new or changed files are read; the default is extract
+[inputs.posted]
+path = "${BACKBOOK_DATA}/posted/*.txt.gz"   a file, a folder or a glob; environment variables expand
+format = "text"                             text, xlsx or parquet; guessed by the ending
+encoding = "gb18030"                        utf-8 (also with BOM), gbk, gb18030, utf-16 or auto
+separator = "|+|"                           up to four bytes; "\\u0001" and "\\t" too
+header = false
+columns = ["acct_no", "amt"]                needed without a header
+quote = ""                                  none; the default is the double quote
+null = ["\\\\N"]                              what stands for null besides nothing at all
+sheet = "2026"                              of a workbook; the default is the first
+control = "{stem}.ctl"                      the control file beside each file: {name}, {stem}
+control_layout = ["file", "rows", "sum amt"]
+known_on = "posted_{date}.txt.gz"           the day in the file's name: {date} is 8 digits, or YYYY-MM-DD
+delivery = "increment"                      only new or changed files are read; the default is extract
 """
 
 from __future__ import annotations
@@ -94,7 +94,11 @@ class Input:
             found = sorted(path.rglob("*"))
         else:
             found = [path] if path.is_file() else []
-        files = [file for file in found if file.is_file() and not file.name.startswith((".", "_")) and not self._is_control(file)]
+        files = [
+            file
+            for file in found
+            if file.is_file() and not file.name.startswith((".", "_")) and not self._is_control(file)
+        ]
         if not files:
             raise BadData(f"Input '{self.name}' finds no file at {self.path}. {self._nearby(path)}")
         return files
@@ -117,7 +121,7 @@ class Input:
     def _no_date(self, name: str) -> date:
         raise BadData(
             f"Input '{self.name}': no date is found in the file name '{name}' by known_on = \"{self.known_on}\". "
-            "Write {date} where the day stands, such as known_on = \"posted_{date}\"."
+            'Write {date} where the day stands, such as known_on = "posted_{date}".'
         )
 
     def _is_control(self, file: Path) -> bool:
@@ -209,7 +213,9 @@ def _faults(settings: Settings, name: str, written: Any) -> Any:
     for position in written.get("control_layout", ()) if isinstance(written.get("control_layout"), list) else ():
         if str(position) not in ("rows", "file", "date", "-") and not str(position).startswith("sum "):
             yield fault(
-                "control_layout", f"has '{position}' in its control_layout.", "Possible: file, date, rows, 'sum COLUMN', '-'."
+                "control_layout",
+                f"has '{position}' in its control_layout.",
+                "Possible: file, date, rows, 'sum COLUMN', '-'.",
             )
 
 

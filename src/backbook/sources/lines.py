@@ -223,7 +223,11 @@ class Scan:
                 numbers.append(number)
                 index = after
             else:
-                reason = "a quote is opened and not closed properly" if after is None or not fields else self._field_fault(fields)
+                reason = (
+                    "a quote is opened and not closed properly"
+                    if after is None or not fields
+                    else self._field_fault(fields)
+                )
                 after = after or index + 1
                 self._reject(number, reason)
                 index = after

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backbook.expressions.names import Level, Name, Names, Type
+from backbook.expressions import Level, Name, Names, Type
 
 Form = Literal["fact", "history"]
 

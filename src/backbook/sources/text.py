@@ -1,0 +1,146 @@
+"""Delimited text: its header, its good records, and a place where the engine can read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from backbook.errors import BadData
+from backbook.sources.inputs import Input
+from backbook.sources.lines import Dialect, Found, Reject, Scan, detect, pieces
+from backbook.sources.unpack import Source
+
+
+@dataclass(frozen=True)
+class Readable:
+    """One file as the engine may read it: where, which columns, which line each record began on."""
+
+    path: Path
+    columns: tuple[str, ...]
+    records: int
+    rejects: tuple[Reject, ...]
+    first_line: int
+    # None when line n is record n; else the line of each record.
+    lines: np.ndarray | None
+    header: bool
+
+
+def read_text(input: Input, source: Source, scratch: Path) -> Readable:
+    """Look a file over; copy its good records to `scratch` unless it can be read where it lies."""
+    if source.plain:
+        found, columns, mark = _scan(input, source, None)
+        if found.clean and not mark:
+            return _readable(source.path, columns, found, input.header)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    found, columns, _ = _scan(input, source, scratch)
+    return _readable(scratch, columns, found, input.header)
+
+
+def _scan(input: Input, source: Source, target: Path | None) -> tuple[Found, tuple[str, ...], int]:
+    with ExitStack() as stack:
+        file = stack.enter_context(source.open())
+        writing = stack.enter_context(target.open("wb")) if target else None
+        whole, encoding, mark = _pieces(file, input.encoding)
+        first = next(whole, b"")
+        if not first.strip():
+            raise BadData(f"{source.name} is empty. Deliver it again, or take it away if there was nothing to deliver.")
+        header, first = _split_header(first, encoding) if input.header else (b"", first)
+        columns = _columns(input, source, header, encoding)
+        scan = Scan(_dialect(input, encoding, len(columns)), first_line=2 if input.header else 1)
+        if writing and input.header:
+            writing.write(b"header\n")
+        for piece, last in _with_last(first, whole):
+            good = scan.piece(piece, last=last)
+            if writing:
+                writing.write(good)
+    if not header.isascii() and encoding != "utf-8":
+        scan.found.clean = False
+    return scan.found, columns, mark
+
+
+def _pieces(file: BinaryIO, wanted: str) -> tuple[Iterator[bytes], str, int]:
+    start = file.read(1 << 20)
+    encoding, mark = detect(start, wanted)
+    rest = _Joined(start[mark:], file)
+    return pieces(rest, encoding), encoding, mark  # type: ignore[arg-type]
+
+
+class _Joined:
+    """A file whose first bytes were already read."""
+
+    def __init__(self, start: bytes, file: BinaryIO) -> None:
+        self._start, self._file = start, file
+
+    def read(self, size: int) -> bytes:
+        if self._start:
+            start, self._start = self._start, b""
+            return start + self._file.read(max(size - len(start), 0))
+        return self._file.read(size)
+
+
+def _with_last(first: bytes, rest: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    held = first
+    for piece in rest:
+        yield held, False
+        held = piece
+    yield held, True
+
+
+def _split_header(piece: bytes, encoding: str) -> tuple[bytes, bytes]:
+    newline = "\n".encode(encoding)
+    place = piece.find(newline)
+    while place >= 0 and place % len(newline):
+        place = piece.find(newline, place + 1)
+    if place < 0:
+        return piece, b""
+    return piece[:place], piece[place + len(newline) :]
+
+
+def _dialect(input: Input, encoding: str, fields: int) -> Dialect:
+    return Dialect(input.separator.encode(), input.quote.encode(), encoding, fields)
+
+
+def _columns(input: Input, source: Source, header: bytes, encoding: str) -> tuple[str, ...]:
+    if not input.header:
+        return input.columns
+    try:
+        text = header.decode(encoding).rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise BadData(
+            f"The header of {source.name} is not {encoding}: byte {error.start + 1} is 0x{header[error.start]:02x}. "
+            'Write its encoding in backbook.toml, such as encoding = "gb18030".'
+        ) from error
+    return name_columns(split_record(text, input.separator, input.quote))
+
+
+def split_record(text: str, separator: str, quote: str) -> list[str]:
+    if len(separator) > 1 or not quote:
+        return [part.strip().strip(quote or None) if quote else part.strip() for part in text.split(separator)]
+    return next(csv.reader(io.StringIO(text), delimiter=separator, quotechar=quote), [])
+
+
+def name_columns(header: list[str]) -> tuple[str, ...]:
+    """Names for every column: an empty one is called by its place, a second one of the same name is numbered.
+
+    >>> name_columns(["id", "page_no", "", "id"])
+    ('id', 'page_no', 'column_3', 'id_4')
+    """
+    names: list[str] = []
+    for place, written in enumerate(header, start=1):
+        name = written.strip() or f"column_{place}"
+        names.append(f"{name}_{place}" if name.lower() in (known.lower() for known in names) else name)
+    return tuple(names)
+
+
+def _readable(path: Path, columns: tuple[str, ...], found: Found, header: bool) -> Readable:
+    first = 2 if header else 1
+    lines = np.concatenate(found.lines) if found.lines else np.empty(0, np.int64)
+    follows = len(lines) == 0 or (lines[0] == first and lines[-1] - lines[0] == len(lines) - 1)
+    return Readable(path, columns, found.records, tuple(found.rejects), first, None if follows else lines, header)
