@@ -201,11 +201,14 @@ def calibration(rows: Sequence[Row], language: str) -> alt.LayerChart:
 
 
 def actions(rows: Sequence[Row], language: str) -> alt.Chart:
-    """Decisions by action, the arms stacked."""
-    return _chart(rows, height=_row_height(rows, "action", 30)).mark_bar().encode(
+    """Decisions by action, the arms stacked, the largest arm first."""
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    placed = [{**row, "place": arms.index(row["arm"])} for row in rows]
+    return _chart(placed, height=_row_height(rows, "action", 30)).mark_bar().encode(
         y=alt.Y("action:N", sort=None, title=None),
         x=_amount("units", language, axis=alt.X),
         color=alt.Color("arm:N", sort=None),
+        order=alt.Order("place:Q"),
         tooltip=_tips(language, "action", "arm", units="Q", share="%"),
     )  # fmt: skip
 
