@@ -11,7 +11,7 @@ known*. Nothing raises.
 - Types: whole (int64), money (DECIMAL(18,2)), number (finite double), text, date, time (contract tables), yes/no.
 - Whole with whole is whole; money ± money, money ± whole and money × whole are money, exactly; every division and
   every product with a number (or of money with money) is a number. A written number of at most two decimals is money
-  next to money. `money(x)` rounds back, half away from zero as written in decimals.
+  next to money. `money(x)` rounds back, half away from zero.
 - Null in, null out, for every operator and function (least and greatest too), but for `and`, `or`, `in`, `between`
   (Kleene's three values), `is null`, `coalesce`, and `case`, where a condition that is not known does not hold.
 - x/0, ln of x ≤ 0, overflow of a type, NaN, infinity (in a column too) and a failed conversion are null.

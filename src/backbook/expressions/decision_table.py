@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 import ibis
 
+from ..errors import BadDefinition
+from .decision_tree import Planter
 from .expression import Expression
 from .nodes import Node, never_null
 from .to_ibis import ibis_value
-from .to_python import Writer, column_names, compiled, loading, number_columns
+from .to_python import LEAST, MOST, Writer, column_names, compiled, loading, number_columns
 
 # What one evaluation gives: the branch that matched, the unknown columns when it is referred, and the path.
 Path = tuple[tuple[str, bool | None], ...]
@@ -69,15 +71,35 @@ class FirstMatch:
         return ibis.cases(*matched, else_=ibis.null("int64")), ibis.cases(*unknown, else_=ibis.null("string"))
 
     def python(self) -> Callable[[Mapping[str, Any]], Outcome]:
-        """One row at a time: (index or None, unknown columns, path of (branch id, True, False or None))."""
+        """One row at a time: (index or None, unknown columns, path of (branch id, True, False or None)).
+
+        A row of which everything is known goes down a tree of tests; any other goes through the branches in order.
+        """
+        if not self.branches:
+            return lambda row: (None, (), ())
+        columns, numbers = column_names(self.reads), sorted(self._numbers())
+        writer = Writer(columns, self.reads)
+        ready = {f"r{at}": outcome for at, outcome in enumerate(self._outcomes())}
+        in_order = "in_order(row)"
+        planter = Planter([branch.condition.node for branch in self.branches], writer, list(ready), in_order)
+        lines = [f"{local} = row[{name!r}]" for name, local in columns.items()]
+        unknown = [f"{local} is None" for local in columns.values()]
+        # A sum is infinite or NaN when one of its parts is (or, harmlessly, when it overflows).
+        if numbers:
+            unknown.append(f"not {LEAST} < {' + '.join(columns[name] for name in numbers)} < {MOST}")
+        if unknown:
+            lines.append(f"if {' or '.join(unknown)}: return {in_order}")
+        lines += planter.lines()
+        return compiled("first_match", lines, {**writer.constants, **ready, "in_order": self._in_order()})
+
+    def _in_order(self) -> Callable[[Mapping[str, Any]], Outcome]:
         columns = column_names(self.reads)
         writer = Writer(columns)
-        numbers = set().union(*(number_columns(branch.condition.node) for branch in self.branches))
-        lines = loading(columns, numbers) + ["path = []"]
+        lines = [*loading(columns, self._numbers()), "path = []"]
         for index, branch in enumerate(self.branches):
             lines += self._step(index, branch, writer, columns)
         lines.append("return None, (), tuple(path)")
-        return compiled("first_match", lines, writer.constants)
+        return compiled("in_order", lines, writer.constants)
 
     def _step(self, index: int, branch: Branch, writer: Writer, columns: Mapping[str, str]) -> list[str]:
         piece = writer.piece(branch.condition.node)
@@ -87,10 +109,21 @@ class FirstMatch:
             f"if held: return {index}, (), tuple(path)",
         ]
         if piece.null and branch.when_unknown == "refer":
-            reads = sorted(branch.condition.reads)
-            pairs = ", ".join(f"({name!r}, {columns[name]})" for name in reads)
-            lines.append(f"if held is None: return None, {writer.constant(unknown_names)}(({pairs},)), tuple(path)")
+            pairs = ", ".join(f"({name!r}, {columns[name]})" for name in sorted(branch.condition.reads))
+            lines.append(f"if held is None: return None, {writer.constant(unknown_names)}([{pairs}]), tuple(path)")
         return lines
+
+    def _outcomes(self) -> list[Outcome]:
+        """What a row gives of which everything is known, by the branch that matches; the last is for none."""
+        passed: Path = ()
+        outcomes: list[Outcome] = []
+        for index, branch in enumerate(self.branches):
+            outcomes.append((index, (), (*passed, (branch.id, True))))
+            passed = (*passed, (branch.id, False))
+        return [*outcomes, (None, (), passed)]
+
+    def _numbers(self) -> set[str]:
+        return set().union(*(number_columns(branch.condition.node) for branch in self.branches))
 
 
 def unknown_names(values: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
@@ -108,5 +141,8 @@ def _unknown_names(node: Node, table: Any) -> Any:
 
 
 def first_match(branches: Sequence[Branch]) -> FirstMatch:
-    """A first-match table of the branches, in their order."""
+    """A first-match table of the branches, in their order; refuses a branch that can never be known."""
+    for branch in branches:
+        if not branch.condition.reads and branch.when_unknown == "refer" and branch.condition.python()({}) is None:
+            raise BadDefinition(f"Branch '{branch.id}' is not known for any row: {branch.condition.text}.")
     return FirstMatch(tuple(branches))

@@ -18,7 +18,7 @@ from .to_python import python_function
 from .writing import written
 
 # The SQL of a larger one would be longer than what an engine plans in a second.
-HEAVIEST = 200_000
+HEAVIEST = 2_500
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from .names import NUMERIC, Type, nearest
+from .names import NUMERIC, Level, Type, nearest
 from .nodes import Node, literal
 
 WHOLE, MONEY, NUMBER, TEXT = Type.WHOLE, Type.MONEY, Type.NUMBER, Type.TEXT
@@ -152,7 +152,7 @@ def _level(node: Node, column: Node) -> Node:
     known = ", ".join(f"'{level.code}'" + (f" {level.zh}" if level.zh else "") for level in column.levels[:12])
     more = ", …" if len(column.levels) > 12 else ""
     raise Wrong(
-        f"'{node.value}' is not a level of {column.value}.",
+        f"'{node.value}' is not a level of {column.value or 'the column'}.",
         (f"Did you mean '{near}'? " if near else "") + f"Levels: {known}{more}.",
     )
 
@@ -268,7 +268,7 @@ def over(args: list[Node]) -> Node:
 
 def negative(args: list[Node]) -> Node:
     arg = _need(args[0], NUMERIC, "-")
-    if arg.op == "literal":
+    if arg.op == "literal" and arg.value != -LARGEST_WHOLE - 1:
         return literal(-arg.value, arg.type)
     return Node("negative", arg.type, (arg,))
 
@@ -348,11 +348,32 @@ def choose(op: str) -> Callable[[list[Node]], Node]:
         if op != "coalesce":
             for arg in args:
                 _need(arg, set(Type) - {YESNO}, op)
-        args = together(_levelled(args), op)
-        levels = args[0].levels if op == "coalesce" else ()
-        return Node(op, args[0].type, tuple(args), value=args[0].value if levels else None, levels=levels)
+        if op == "coalesce":
+            return _coalesce(args)
+        args = together(args, op)
+        return Node(op, args[0].type, tuple(args))
 
     return check
+
+
+def _coalesce(args: list[Node]) -> Node:
+    """A column with levels keeps them, and what stands in for a null becomes a level of its own."""
+    column = next((arg for arg in args if arg.levels), None)
+    if column is None or column.type is not TEXT:
+        args = together(args, "coalesce")
+        return Node("coalesce", args[0].type, tuple(args))
+    words = {word: level.code for level in column.levels for word in (level.en, level.zh, level.code) if word}
+    args = [
+        literal(words.get(arg.value, arg.value), TEXT) if arg.op == "literal" else arg
+        for arg in together(args, "coalesce")
+    ]
+    if any(arg.op != "literal" and not arg.levels for arg in args):
+        return Node("coalesce", TEXT, tuple(args))
+    known = {level.code: level for arg in args for level in arg.levels}
+    more = [
+        Level(arg.value) for arg in args if arg.op == "literal" and arg.value is not None and arg.value not in known
+    ]
+    return Node("coalesce", TEXT, tuple(args), levels=(*known.values(), *more))
 
 
 def rounded(op: str) -> Callable[[list[Node]], Node]:
@@ -364,7 +385,7 @@ def rounded(op: str) -> Callable[[list[Node]], Node]:
             if args[1].op != "literal" or args[1].type is not WHOLE or not -9 <= args[1].value <= 9:
                 raise Wrong("The digits of round must be written out.", "A whole number from -9 to 9.")
             digits = args[1].value
-        return Node(op, args[0].type, args[:1] and (args[0],), value=digits)
+        return Node(op, args[0].type, (args[0],), value=digits)
 
     return check
 

@@ -3,8 +3,8 @@
 The plain Python side of the law; `to_python.py` writes calls of these. Every function is given known values
 (never None) and answers None where the law says that the result is not known.
 
-Rounding is half away from zero *as written in decimals*: a double counts as a half when it is the double nearest
-to that half, so round(1.005, 2) is 1.01 although the double lies a hair below. ln and exp are those of the
+Rounding is half away from zero, and a double that misses a half by its last two bits counts as a half: money(1.005)
+is 1.01 and money(1.1 * 1.15) is 1.27, as on paper, although both doubles lie a hair below. ln and exp are those of the
 platform's C library, which the engine calls too; their last bit may differ from one machine to another, which is
 one reason why scores are rounded to six decimals before any threshold.
 """
@@ -23,6 +23,8 @@ WHOLE_LEAST, WHOLE_MOST = -(2**63), 2**63 - 1
 MONEY_MOST = Decimal("9999999999999999.99")
 # From here on doubles have no fraction that a rounding could take away.
 NO_FRACTION = 2.0**52
+# What half_away adds before it rounds: two units in the last place, and never a hundredth of what is rounded to.
+BIT, MOST_HELP = 2.0**-51, 0.01
 BLANKS = " \t\n\r\u3000"
 EPOCH = date(1970, 1, 1)
 # Wide enough for money × whole, so that no digit is lost before the overflow is seen.
@@ -49,25 +51,23 @@ def divided(above: float, below: float) -> float | None:
     return finite(above / below) if below else None
 
 
-def scaled(value: float, power: float) -> float:
-    """value × power, rounded to a whole double, half away from zero as written in decimals."""
+def half_away(value: float) -> float:
+    """To the nearest whole double, half away from zero; what misses a half by its last two bits is a half."""
+    value += max(min(value * BIT, MOST_HELP), -MOST_HELP)
     size = abs(value)
-    product = size * power
-    if product < NO_FRACTION:
-        low = math.floor(product)
-        product = low + 1.0 if size >= (low + 0.5) / power else float(low)
-    return product if value >= 0 else -product
+    if size >= NO_FRACTION:
+        return value
+    low = math.floor(size)
+    size = low + 1.0 if size - low >= 0.5 else float(low)
+    return size if value >= 0 else -size
 
 
 def round_number(value: float, digits: int) -> float | None:
+    step = 10.0 ** abs(digits)
     if digits >= 0:
-        power = 10.0**digits
-        return finite(scaled(value, power) / power)
-    step = 10.0**-digits
-    size = abs(value)
-    low = float(math.floor(size / step))
-    rounded = (low + 1.0 if size >= (low + 0.5) * step else low) * step
-    return finite(rounded if value >= 0 else -rounded)
+        value *= step
+        return finite(half_away(value) / step) if -math.inf < value < math.inf else None
+    return finite(half_away(value / step) * step)
 
 
 def round_money(value: Decimal, digits: int) -> Decimal | None:
@@ -103,12 +103,12 @@ def ceil_money(value: Decimal) -> Decimal | None:
 
 
 def number_as_money(value: float) -> Decimal | None:
-    cents = whole_fits(int(scaled(value, 100.0))) if abs(value) < 1e17 else None
+    cents = whole_fits(int(half_away(value * 100.0))) if abs(value) < 1e17 else None
     return None if cents is None else money_fits(Decimal(cents).scaleb(-2, context=EXACT))
 
 
 def number_as_whole(value: float) -> int | None:
-    return whole_fits(int(scaled(value, 1.0)))
+    return whole_fits(int(half_away(value)))
 
 
 def money_as_whole(value: Decimal) -> int:
@@ -138,9 +138,7 @@ def minus_days(day: date, days: int) -> date | None:
 
 
 def months_between(start: date, end: date) -> int:
-    """Complete months; the last day of a month completes it, so 31 January to 28 February is one."""
-    if end < start:
-        return -months_between(end, start)
+    """Complete months, rounded down; a month's last day completes it, so 31 January to 28 February is one."""
     months = (end.year - start.year) * 12 + end.month - start.month
     complete = end.day >= start.day or end.day == monthrange(end.year, end.month)[1]
     return months if complete else months - 1

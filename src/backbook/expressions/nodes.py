@@ -82,7 +82,7 @@ def reach(node: Node) -> float:
         case "as_number" | "as_money" | "abs" | "negative":
             return reach(node.args[0])
         case "round" | "floor" | "ceil" | "number":
-            return min(reach(node.args[0]) + 1.0, LARGEST)
+            return min(2 * reach(node.args[0]) + 1e9, LARGEST)
         case "+" | "-":
             return min(sum(reach(arg) for arg in node.args), LARGEST)
         case "*":

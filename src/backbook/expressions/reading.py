@@ -8,7 +8,7 @@ it. sqlglot cuts the text and knows the precedence of operators, the meaning is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -38,10 +38,43 @@ _WORDS = {
     TokenType.ESCAPE, TokenType.BETWEEN, TokenType.CASE, TokenType.WHEN, TokenType.THEN, TokenType.ELSE,
     TokenType.END, TokenType.TRUE, TokenType.FALSE,
 }  # fmt: skip
-_DATED = {TokenType.DATE: Type.DATE, TokenType.TIMESTAMP: Type.TIME}
+_DATED = ("date", "timestamp")
 # Words of SQL that people try, answered with what the language is instead of a parser's complaint.
 _NOT_OURS = frozenset(
-    ["select", "from", "where", "with", "union", "join", "insert", "update", "delete", "drop", "create", "alter", "copy", "attach", "install", "pragma", "set", "cast", "try_cast", "as", "over", "distinct", "filter", "group", "having", "limit", "order", "exists", "any", "all", "interval", "lambda"]
+    [
+        "select",
+        "from",
+        "where",
+        "with",
+        "union",
+        "join",
+        "insert",
+        "update",
+        "delete",
+        "drop",
+        "create",
+        "alter",
+        "copy",
+        "attach",
+        "install",
+        "pragma",
+        "set",
+        "cast",
+        "try_cast",
+        "as",
+        "over",
+        "distinct",
+        "filter",
+        "group",
+        "having",
+        "limit",
+        "order",
+        "exists",
+        "any",
+        "all",
+        "interval",
+        "lambda",
+    ]
 )
 _FULL_WIDTH = dict(zip("（），＞＜＝＋－＊／‘’“”；。", "(),><=+-*/''\"\";.", strict=True))
 
@@ -49,9 +82,9 @@ _FULL_WIDTH = dict(zip("（），＞＜＝＋－＊／‘’“”；。", "(),>
 class _Parser(_SQL.parser_class):  # type: ignore[misc, name-defined]
     """The dialect's parser without any function: every call arrives by its plain name."""
 
-    FUNCTIONS: dict[str, Any] = {}
-    FUNCTION_PARSERS: dict[str, Any] = {}
-    NO_PAREN_FUNCTIONS: dict[Any, Any] = {}
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {}
+    NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
 
 
 def read(text: str, names: Names) -> tuple[Node | None, list[Wrong]]:
@@ -109,7 +142,7 @@ def _allowed(tokens: list[Token], names: Names) -> Iterator[Token]:
     for at, token in enumerate(tokens):
         kind, word = token.token_type, token.text
         following = tokens[at + 1].token_type if at + 1 < len(tokens) else None
-        if kind in _DATED and following is TokenType.STRING:
+        if word.lower() in _DATED and following is TokenType.STRING:
             yield token
         elif kind in _SIGNS or kind in _VALUES or kind in _WORDS:
             if kind is TokenType.VAR:

@@ -43,6 +43,11 @@ def _floor(value: float) -> float:  # type: ignore[empty-body]
     """Ibis' own floor casts to int64, which raises for large doubles."""
 
 
+@ibis.udf.scalar.builtin(name="floor")  # type: ignore[untyped-decorator]
+def _floor_money(value: dt.Decimal(18, 2)) -> dt.Decimal(18, 0):  # type: ignore[empty-body, valid-type]
+    """Ibis' own floor casts back to 18 digits, which raises for the least money."""
+
+
 @ibis.udf.scalar.builtin(name="round")  # type: ignore[untyped-decorator]
 def _nearest(value: float) -> float:  # type: ignore[empty-body]
     """Half away from zero, to a double; Ibis' own round casts to int64."""
@@ -55,20 +60,51 @@ def _last_day(day: date) -> date:  # type: ignore[empty-body]
 
 def ibis_value(node: Node, table: Any) -> Any:
     """The node as an Ibis value over the columns of `table`."""
+    value = _raw(node, table)
+    return finite(value) if _may_be_infinite(node) else value
+
+
+def _raw(node: Node, table: Any) -> Any:
+    """The value, which may still be infinite or NaN where `_may_be_infinite` says so."""
     if node.op == "literal":
         return literal(node)
     if node.op == "name":
         return column(node, table)
-    args = [ibis_value(arg, table) for arg in node.args]
+    args = [_argument(node, at, table) for at in range(len(node.args))]
     if node.op in _PLAIN:
         return _PLAIN[node.op](*args)
     return _MADE[node.op](node, args)
 
 
+def _argument(node: Node, at: int, table: Any) -> Any:
+    value = _raw(node.args[at], table)
+    return finite(value) if _must_be_finite(node, at) else value
+
+
+def _carries(node: Node) -> bool:
+    """Whether infinity and NaN pass through the operation, so that one test after it is enough."""
+    return node.op in ("+", "-", "*", "/", "negative", "abs", "number") and node.type is NUMBER
+
+
+def _may_be_infinite(node: Node) -> bool:
+    if node.type is not NUMBER:
+        return False
+    carried = node.args[:1] if node.op == "/" else node.args
+    if _carries(node) and any(_may_be_infinite(arg) for arg in carried):
+        return True
+    return node.op in ("name", "+", "-", "*", "/", "exp", "round") and may_overflow(node)
+
+
+def _must_be_finite(node: Node, at: int) -> bool:
+    """Anything divided by infinity would be zero, so a divisor is tested before it is used."""
+    carried = _carries(node) and not (node.op == "/" and at == 1)
+    return not carried and _may_be_infinite(node.args[at])
+
+
 def literal(node: Node) -> Any:
     value = node.value
-    if isinstance(value, float) and len(repr(value)) > 15:
-        # Longer texts would pass through a decimal on their way and lose the last bit.
+    if isinstance(value, float):
+        # A bare 2.675 would be a decimal first, and a long one would lose its last bit on the way.
         return ibis.literal(repr(value)).cast("float64")
     return ibis.literal(value, type=STORED[node.type])
 
@@ -77,7 +113,7 @@ def column(node: Node, table: Any) -> Any:
     value = table[node.value]
     if not _same(value.type(), node.type):
         value = value.try_cast(STORED[node.type])
-    return finite(value) if node.type is NUMBER else value
+    return value
 
 
 def _same(found: Any, type: Type) -> bool:
@@ -97,22 +133,19 @@ def finite(value: Any) -> Any:
     return value.between(least, most).ifelse(value, ibis.null("float64"))
 
 
-def _fitting(node: Node, value: Any) -> Any:
-    return finite(value) if may_overflow(node) else value
-
-
 def _sum(node: Node, args: list[Any]) -> Any:
     left, right = args
-    if node.type is WHOLE:
-        left, right = left.cast(_WIDE), right.cast(_WIDE)
+    if node.type is not NUMBER:
+        wide = _WIDE if node.type is WHOLE else _WIDE_MONEY
+        left, right = left.cast(wide), right.cast(wide)
     value = left + right if node.op == "+" else left - right
-    return _fitting(node, value) if node.type is NUMBER else value.try_cast(STORED[node.type])
+    return value if node.type is NUMBER else value.try_cast(STORED[node.type])
 
 
 def _product(node: Node, args: list[Any]) -> Any:
     left, right = args
     if node.type is NUMBER:
-        return _fitting(node, left * right)
+        return left * right
     # money × whole or whole × whole: at most 38 digits, exactly
     left = left.cast(_WIDE_MONEY if node.type is MONEY else _WIDE)
     return (left * right.cast(_WIDE)).try_cast(STORED[node.type])
@@ -122,7 +155,7 @@ def _quotient(node: Node, args: list[Any]) -> Any:
     above, below = args
     if not (node.args[1].op == "literal" and node.args[1].value):
         below = below.nullif(_ZERO)
-    return _fitting(node, above / below)
+    return above / below
 
 
 def _signed(node: Node, args: list[Any]) -> Any:
@@ -143,7 +176,7 @@ def _round(node: Node, args: list[Any]) -> Any:
     value, digits = args[0], node.value
     if node.type is NUMBER:
         step = 10.0 ** abs(digits)
-        return finite(_half_away(value * step) / step if digits >= 0 else _half_away(value / step) * step)
+        return _half_away(value * step) / step if digits >= 0 else _half_away(value / step) * step
     if digits >= (2 if node.type is MONEY else 0):
         return value
     return _round_exact(value, digits, node.type)
@@ -169,7 +202,7 @@ def _floor_ceil(node: Node, args: list[Any]) -> Any:
         return value
     if node.type is NUMBER:
         return _floor(value) if node.op == "floor" else -_floor(-value)
-    return (value.floor() if node.op == "floor" else value.ceil()).try_cast(STORED[MONEY])
+    return (_floor_money(value) if node.op == "floor" else -_floor_money(-value)).try_cast(STORED[MONEY])
 
 
 def _money(node: Node, args: list[Any]) -> Any:
@@ -279,7 +312,8 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     ">=": lambda a, b: a >= b,
     "and": lambda *args: ibis.and_(*args),
     "or": lambda *args: ibis.or_(*args),
-    "not": lambda a: ~a,
+    # Not `~a`: Ibis writes NOT (a) IS NULL for what should be (NOT a) IS NULL, and engines read NOT (a IS NULL).
+    "not": lambda a: a == ibis.literal(False),
     "is null": lambda a: a.isnull(),
     "is not null": lambda a: a.notnull(),
     "between": lambda a, low, high: a.between(low, high),
@@ -289,7 +323,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "as_number": lambda a: a.cast("float64"),
     "as_money": lambda a: a.try_cast(STORED[MONEY]),
     "ln": lambda a: ibis.greatest(a, _ZERO).nullif(_ZERO).ln(),
-    "exp": lambda a: finite(a.exp()),
+    "exp": lambda a: a.exp(),
     "days_between": lambda start, end: end.delta(start, unit="day"),
     "year": lambda a: a.year().cast("int64"),
     "month": lambda a: a.month().cast("int64"),
@@ -330,15 +364,19 @@ _MADE: dict[str, Callable[[Node, list[Any]], Any]] = {
     "months_between": _months,
 }
 
-# Operations whose compiled form mentions its arguments more than once.
-_MENTIONS = {"round": 2, "money": 2, "whole": 2, "least": 2, "greatest": 2, "date + days": 2, "date - days": 2, "months_between": 4}
+# Operations whose compiled form mentions its arguments more than once (engines write NULLIF and CASE out).
+_MENTIONS = {
+    "round": 2, "money": 2, "whole": 2, "least": 2, "greatest": 2, "negative": 2, "abs": 2, "/": 2, "ln": 2,
+    "date + days": 2, "date - days": 4, "months_between": 4,
+}  # fmt: skip
 
 
 def weight(node: Node) -> int:
     """About how many operations the compiled form has."""
     if node.op == "literal":
         return 0
-    return 1 + _MENTIONS.get(node.op, 1) * sum(weight(arg) for arg in node.args)
+    parts = (weight(arg) * (2 if _must_be_finite(node, at) else 1) for at, arg in enumerate(node.args))
+    return 1 + _MENTIONS.get(node.op, 1) * sum(parts)
 
 
 __all__ = ["STORED", "finite", "ibis_value", "literal", "weight"]

@@ -145,7 +145,7 @@ class Writer:
         """The arithmetic with the test that its result is within the type."""
         if node.type is NUMBER:
             return (
-                (f"({{t}} if {_LEAST} < ({{t}} := {code}) < {_MOST} else None)", True)
+                (f"({{t}} if {LEAST} < ({{t}} := {code}) < {MOST} else None)", True)
                 if may_overflow(node)
                 else (f"({code})", False)
             )
@@ -239,7 +239,7 @@ class Writer:
         return f"({self.constant(matches)}({{0}}) is not None)"
 
 
-_MOST, _LEAST = "1.7976931348623157e309", "-1.7976931348623157e309"  # infinity, as a constant in the code
+MOST, LEAST = "1.7976931348623157e309", "-1.7976931348623157e309"  # infinity, as a constant in the code
 _SIMPLE = {
     "=": "({0} == {1})", "<>": "({0} != {1})", "<": "({0} < {1})", "<=": "({0} <= {1})",
     ">": "({0} > {1})", ">=": "({0} >= {1})", "not": "(not {0})", "number": "{0}",
@@ -293,7 +293,7 @@ def loading(columns: Mapping[str, str], numbers: Iterable[str]) -> list[str]:
     lines = [f"{local} = row[{name!r}]" for name, local in columns.items()]
     for name in sorted(numbers):
         local = columns[name]
-        lines.append(f"if {local} is not None and not {_LEAST} < {local} < {_MOST}: {local} = None")
+        lines.append(f"if {local} is not None and not {LEAST} < {local} < {MOST}: {local} = None")
     return lines
 
 

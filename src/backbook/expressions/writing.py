@@ -23,7 +23,27 @@ _BINDS = {
 }  # fmt: skip
 _CALL = 9
 _WORDS = frozenset(
-    ["and", "or", "not", "in", "is", "null", "like", "escape", "between", "case", "when", "then", "else", "end", "true", "false", "date", "timestamp", "interval"]
+    [
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "null",
+        "like",
+        "escape",
+        "between",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "true",
+        "false",
+        "date",
+        "timestamp",
+        "interval",
+    ]
 )
 
 
