@@ -323,6 +323,6 @@ def test_days_until_the_first_event(engine: Engine) -> None:
 def test_a_moment_is_a_date_and_a_time(engine: Engine) -> None:
     rows = {"transaction": [tx("2026-10-30 23:30:00", 1)]}
     assert value(engine, rows, measure="latest", of="hour(posted_at)", table="transaction", window="latest") == 23
-    assert value(engine, rows, measure="latest", of="posted_at", table="transaction", window="latest") == datetime(
-        2026, 10, 30, 23, 30
-    )
+    assert value(
+        engine, rows, measure="latest", of="posted_at", table="transaction", window="latest"
+    ) == datetime.fromisoformat("2026-10-30 23:30:00")
