@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import ibis
 import numpy as np
 import pyarrow as pa
+
 from backbook.customer.window import month_start
 from backbook.definitions import Item
 from backbook.engine import Engine
@@ -85,7 +87,7 @@ def rows(count: int, seed: int = 1, people: int | None = None) -> dict[str, Any]
         "customer_id": [f"c{number % (people or count):06d}" for number in range(count)],
         "utilisation": np.where(random.random(count) < 0.05, None, utilisation).tolist(),
         "late": late.tolist(),
-        "balance": [round(float(amount), 2) for amount in random.uniform(-50, 5000, count)],
+        "balance": [Decimal(f"{amount:.2f}") for amount in random.uniform(-50, 5000, count)],
         "city": np.where(random.random(count) < 0.03, None, city).tolist(),
         "autopay": (random.random(count) < 0.5).tolist(),
         "sex": random.integers(1, 3, count).tolist(),
@@ -97,13 +99,7 @@ def rows(count: int, seed: int = 1, people: int | None = None) -> dict[str, Any]
 
 def arrow(values: Mapping[str, Any]) -> pa.Table:
     types = {name.name: TYPES[name.type] for name in (*PROFILE, *OUTCOMES)}
-    return pa.table(
-        {
-            name: pa.array(column, pa.float64()).cast(types[name]) if types.get(name) == TYPES[Type.MONEY]
-            else pa.array(column, types.get(name))
-            for name, column in values.items()
-        }
-    )  # fmt: skip
+    return pa.table({name: pa.array(column, types.get(name)) for name, column in values.items()})
 
 
 class PaperBook:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from backbook.expressions import Name, Type
 from backbook.score.binning import CHANCE, Rules, best_cuts, binned
 from backbook.score.counting import Counts, coded, tidy
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 NUMBER = Name("x", Type.NUMBER)
 TEXT = Name("city", Type.TEXT)
@@ -157,5 +158,7 @@ def test_a_cut_that_people_can_read_lies_between_its_neighbours(low: float, step
 
 
 def test_money_is_never_cut_below_a_cent() -> None:
-    values = pa.chunked_array([pa.array([Decimal("0.10"), Decimal("0.11"), Decimal("99.99")] * 5, pa.decimal128(18, 2))])
+    values = pa.chunked_array(
+        [pa.array([Decimal("0.10"), Decimal("0.11"), Decimal("99.99")] * 5, pa.decimal128(18, 2))]
+    )
     assert coded(Name("balance", Type.MONEY), values).ends == (Decimal("0.1"), Decimal("10"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from score_book import BEHAVIOUR, columns, item, score
+
 from backbook.definitions import Item
 from backbook.expressions import Name, Type
 from backbook.score import read_scores, score_names
-from score_book import BEHAVIOUR, columns, item, score
 
 
 def faults(**changes: Any) -> list[str]:

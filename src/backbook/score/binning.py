@@ -33,12 +33,16 @@ LEAST_ROWS = 30
 
 @dataclass(frozen=True)
 class Rules:
-    """What a bin must be. `share` is of all rows; `events` and `others` keep the logarithm steady."""
+    """What a bin must be. `share` is of all rows; `events` and `others` keep the logarithm steady.
+
+    `repeats` says how often a person stands among the rows: seen twice, chance makes a cut look twice as good.
+    """
 
     most_bins: int = 6
     share: float = 0.05
     events: int = 5
     others: int = 5
+    repeats: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ def _bins_between(counts: Counts, direction: str, rules: Rules, totals: tuple[in
     bin_others = others[None, :] - others[:-1, None]
     rows = bin_events + bin_others
     allowed = (rows >= rules.share * sum(totals)) & (bin_events >= rules.events) & (bin_others >= rules.others)
-    price = CHANCE * (1 / totals[0] + 1 / totals[1])
+    price = CHANCE * rules.repeats * (1 / totals[0] + 1 / totals[1])
     gain = np.where(allowed & (rows > 0), _information(bin_events, bin_others, totals) - price, -np.inf)
     rate = bin_events / np.maximum(rows, 1)
     return gain, -rate if direction == "down" else rate

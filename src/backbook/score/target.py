@@ -67,6 +67,7 @@ class Sample:
     observed: tuple[date, ...]
     ends: tuple[date, ...]
     as_of: date
+    people: int
     waterfall: tuple[Step, ...] = ()
 
     @property
@@ -137,6 +138,7 @@ def sample(score: Score, engine: Engine, as_of: date, book: Book) -> Sample | Un
         tuple(days),
         tuple(book.outcomes_end(score.grain, day, score.outcomes) for day in days),
         as_of,
+        len(set(persons)),
         waterfall,
     )
 
