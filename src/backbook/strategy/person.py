@@ -20,15 +20,6 @@ from typing import Any
 from backbook.expressions import Expression, Type, first_match
 from backbook.strategy import arms as draws
 from backbook.strategy.blocking import Check, Way, way_over_person, ways
-from backbook.strategy.decide import (
-    BILLION,
-    ID_LENGTH,
-    OTHERWISE,
-    WHOLE_CHANCE,
-    branches,
-    explore_salt,
-    open_variants,
-)
 from backbook.strategy.definition import (
     ALWAYS_ACTED_ON,
     EXPLORED,
@@ -38,6 +29,8 @@ from backbook.strategy.definition import (
     Choice,
     Strategy,
 )
+from backbook.strategy.facts import branches, explore_salt
+from backbook.strategy.record import BILLION, ID_LENGTH, OTHERWISE, WHOLE_CHANCE, open_variants
 
 Row = Mapping[str, Any]
 Totals = Mapping[str, Decimal | None]
@@ -284,7 +277,8 @@ def _decision(strategy: Strategy, compiled: _Compiled, account: _Account, as_of:
 
 def _own_party(row: Row) -> str:
     system, party_id = row.get("system"), row.get("party_id")
-    return row["account_id"] if system is None or party_id is None else draws.party_key(system, party_id)
+    known = system is not None and party_id is not None
+    return str(draws.party_key(system, party_id) if known else row["account_id"])
 
 
 def _chance(strategy: Strategy, account: _Account, opened: Sequence[bool], may: Sequence[int], variant: int) -> float:

@@ -47,12 +47,13 @@ def replay(strategy: Strategy, decision: Mapping[str, Any]) -> Replay:
     return Replay(not differences, differences)
 
 
-def action_of(strategy: Strategy, read: Mapping[str, Any], arm: str, *, as_of: date = date.min) -> str | None:
+def action_of(strategy: Strategy, read: Mapping[str, Any], arm: str) -> str | None:
     """The action that the arm would name for these values (parsed from `read`); None when there is no such arm.
 
     Columns that the values lack count as not known; what was tried at random is left aside.
     """
     row = {**_values(strategy, read), "account_id": ""}
+    as_of = row.get("as_of") or date.min
     return arm_actions(strategy, row, as_of=as_of, totals=_totals(strategy, read)).get(arm)
 
 
