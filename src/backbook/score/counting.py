@@ -119,8 +119,8 @@ def tidy(low: float, high: float) -> Decimal:
     """
     exact = Decimal(repr(low))
     coarsest = math.ceil(math.log10(max(abs(low), abs(high), 1e-300))) + 1
-    for digits in range(-coarsest, 30):
+    for digits in range(-max(coarsest, 0), 30):
         cut = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_CEILING, context=EXACT)
         if low <= float(cut) < high:
-            return Decimal(f"{cut:f}") + 0
+            return Decimal(f"{cut.normalize():f}") + 0
     return exact

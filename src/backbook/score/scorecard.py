@@ -34,6 +34,8 @@ LEAST_INFORMATION = 0.01
 NOISE = 9.84
 # Of two features whose evidence goes so nearly alike, the one with more information speaks for both.
 MOST_CORRELATION = 0.9
+# A feature whose worst bin doubles less than a tenth of the odds against its best moves hardly a point.
+LEAST_SPREAD = math.log(2) / 10
 # Coefficients are kept to six decimals: what two machines may add up differently lies far below.
 DIGITS = 6
 
@@ -177,15 +179,17 @@ def _regression(
         columns = np.column_stack([evidence[name] for name in kept])
         coefficients, intercept = logistic(columns, target)
         strength = coefficients * columns.std(axis=0)
-        wrong = np.flatnonzero(coefficients <= 0)
+        spread = coefficients * np.ptp(columns, axis=0)
+        going, why = np.flatnonzero(coefficients <= 0), "against its own bins beside the others"
+        if not len(going):
+            going, why = np.flatnonzero(spread < LEAST_SPREAD), "adds hardly anything beside the others"
         excess = len(kept) - most
-        if not len(wrong) and excess <= 0:
+        if not len(going) and excess <= 0:
             return kept, coefficients, intercept, dropped
         # Half of them at a time: what is left may turn right, or weak, once the worst are gone.
-        going = wrong if len(wrong) else np.arange(len(kept))
-        count = (len(wrong) + 1) // 2 if len(wrong) else (excess + 1) // 2
+        count = (len(going) + 1) // 2 or (excess + 1) // 2
+        going = going if len(going) else np.arange(len(kept))
         leaving = {int(place) for place in going[np.argsort(strength[going], kind="stable")][:count]}
-        why = "against its own bins beside the others" if len(wrong) else "adds least beside the others"
         dropped += [(kept[place], why) for place in sorted(leaving)]
         kept = [name for place, name in enumerate(kept) if place not in leaving]
     rate = float(target.mean())
