@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import threading
 
 import pytest
-from lake_disks import Counting, Refusing, content, first_run, parquet, put, second_run, tree
+from lake_disks import Counting, Refusing, Stopped, Stopping, content, first_run, parquet, put, second_run, tree
 
 from backbook.errors import BadData, NotAllowed
 from backbook.lake import Disk, Lake
@@ -290,3 +291,25 @@ def test_a_head_that_was_set_back_stops_the_writer(tmp_path):
     (lake.path / "HEAD").write_bytes(lake.head_path(3).read_bytes())
     assert tree(lake.path) == before
     assert lake.verify() == []
+
+
+def test_the_next_writer_clears_away_what_a_dead_one_placed_even_if_it_writes_something_else(tmp_path):
+    first_run(Lake(tmp_path / "lake"), DISK)
+    counting = Counting()
+    second_run(Lake(shutil.copytree(tmp_path / "lake", tmp_path / "other"), disk=counting), counting)
+    disk = Stopping(counting.acts.index(("rename", tmp_path / "other" / "HEAD")))
+    with pytest.raises(Stopped):
+        second_run(Lake(tmp_path / "lake", disk=disk), disk)
+    lake = Lake(tmp_path / "lake")
+    assert len(left_over(lake)) == 7, "five tables' files and two documents"
+    with lake.lock("another run") as writer:
+        writer.append("event", "2026-11", *put(writer, DISK, "event", 99))
+        writer.publish({})
+    assert left_over(lake) == []
+    assert lake.verify() == []
+
+
+def left_over(lake):
+    """Files of tables and documents that HEAD does not name."""
+    named = {file.path for manifest in lake.head().manifests() for file in manifest.files}
+    return [name for name in tree(lake.path) if name.startswith(("data/", "documents/")) and name not in named]
