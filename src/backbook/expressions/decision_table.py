@@ -13,11 +13,16 @@ from typing import Any, Literal
 import ibis
 
 from ..errors import BadDefinition
-from .decision_tree import Planter
+from .decision_tree import plant
 from .expression import Expression
 from .nodes import Node, never_null
-from .to_ibis import ibis_value
-from .to_python import LEAST, MOST, Writer, column_names, compiled, loading, number_columns
+from .to_ibis import all_known, ibis_tree, ibis_value
+from .to_python import LEAST, MOST, TreeWriter, Writer, column_names, compiled, loading, number_columns
+
+# Leaves of the tree allowed for each branch; what needs more goes on in order from there.
+LEAVES_PER_BRANCH = 24
+# A query is planned anew each time, and its time to plan grows with every leaf.
+LEAVES_OF_A_QUERY = 400
 
 # What one evaluation gives: the branch that matched, the unknown columns when it is referred, and the path.
 Path = tuple[tuple[str, bool | None], ...]
@@ -50,25 +55,30 @@ class FirstMatch:
             condition = branch.condition.ibis(table)
             if branch.when_unknown == "refer" and not never_null(branch.condition.node):
                 condition = ibis.coalesce(condition, ibis.literal(True))
-            steps.append((condition, ibis.literal(index, type="int64")))
-        return ibis.cases(*steps, else_=ibis.null("int64")) if steps else ibis.null("int64")
+            steps.append((condition, _index(index)))
+        return ibis.cases(*steps, else_=_index(None)) if steps else _index(None)
 
     def ibis(self, table: Any) -> tuple[Any, Any]:
         """For each row the index of the branch that matched (null: none, or referred), and the unknown columns.
 
         The second value is null unless the row is referred; then it names the unknown columns, joined by commas.
+        Rows of which everything is known go down a tree of tests, as one customer does.
         """
+        if not self.branches:
+            return _index(None), ibis.null("string")
         matched, unknown = [], []
         for index, branch in enumerate(self.branches):
             condition = branch.condition.ibis(table)
-            matched.append((condition, ibis.literal(index, type="int64")))
+            matched.append((condition, _index(index)))
             unknown.append((condition, ibis.null("string")))
             if branch.when_unknown == "refer" and not never_null(branch.condition.node):
-                matched.append((condition.isnull(), ibis.null("int64")))
+                matched.append((condition.isnull(), _index(None)))
                 unknown.append((condition.isnull(), _unknown_names(branch.condition.node, table)))
-        if not matched:
-            return ibis.null("int64"), ibis.null("string")
-        return ibis.cases(*matched, else_=ibis.null("int64")), ibis.cases(*unknown, else_=ibis.null("string"))
+        in_order, names = ibis.cases(*matched, else_=_index(None)), ibis.cases(*unknown, else_=ibis.null("string"))
+        conditions = [branch.condition.node for branch in self.branches]
+        tree, subjects = plant(conditions, LEAVES_OF_A_QUERY)
+        known = all_known(subjects, table)
+        return known.ifelse(ibis_tree(tree, conditions, table), in_order), known.ifelse(ibis.null("string"), names)
 
     def python(self) -> Callable[[Mapping[str, Any]], Outcome]:
         """One row at a time: (index or None, unknown columns, path of (branch id, True, False or None)).
@@ -80,16 +90,16 @@ class FirstMatch:
         columns, numbers = column_names(self.reads), sorted(self._numbers())
         writer = Writer(columns, self.reads)
         ready = {f"r{at}": outcome for at, outcome in enumerate(self._outcomes())}
-        in_order = "in_order(row)"
-        planter = Planter([branch.condition.node for branch in self.branches], writer, list(ready), in_order)
         lines = [f"{local} = row[{name!r}]" for name, local in columns.items()]
         unknown = [f"{local} is None" for local in columns.values()]
         # A sum is infinite or NaN when one of its parts is (or, harmlessly, when it overflows).
         if numbers:
             unknown.append(f"not {LEAST} < {' + '.join(columns[name] for name in numbers)} < {MOST}")
         if unknown:
-            lines.append(f"if {' or '.join(unknown)}: return {in_order}")
-        lines += planter.lines()
+            lines.append(f"if {' or '.join(unknown)}: return in_order(row)")
+        conditions = [branch.condition.node for branch in self.branches]
+        tree, _ = plant(conditions, LEAVES_PER_BRANCH * len(conditions))
+        lines += TreeWriter(conditions, writer, "return in_order(row)").lines(tree)
         return compiled("first_match", lines, {**writer.constants, **ready, "in_order": self._in_order()})
 
     def _in_order(self) -> Callable[[Mapping[str, Any]], Outcome]:
@@ -129,6 +139,10 @@ class FirstMatch:
 def unknown_names(values: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
     """The columns without a value; all of them when each has one and the result is still not known (x / 0)."""
     return tuple(name for name, value in values if value is None) or tuple(name for name, _ in values)
+
+
+def _index(index: int | None) -> Any:
+    return ibis.null("int64") if index is None else ibis.literal(index, type="int64")
 
 
 def _unknown_names(node: Node, table: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The quick way through a first-match table for a customer of whom everything is known.
+"""The quick way through a first-match table where everything is known of a customer.
 
 In order, forty branches cost forty tests. But conditions of one table ask for the same few things (a grade, a
 band of utilisation) again and again, and one answer settles many of them. So the table becomes a tree: each test
@@ -15,18 +15,41 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .names import Type
 from .nodes import Node
-from .to_python import Writer
 
 # A formula over atoms: True, False, ("atom", subject, cells), ("not", f), ("and", fs), ("or", fs).
 Formula = Any
-# Leaves allowed for each branch of the table; a table that needs more goes on in order from there.
-LEAVES_PER_BRANCH = 24
 # Branches looked ahead for the next question.
 AHEAD = 6
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """The branch that matches, or None when none does."""
+
+    index: int | None
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The tree has grown large enough: from here on these branches are tried in order."""
+
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One test on a subject, and where its two answers lead."""
+
+    subject: Node
+    test: Node
+    yes: Tree
+    no: Tree
+
+
+Tree = Leaf | Rest | Ask
 
 
 @dataclass
@@ -146,36 +169,26 @@ def atoms(formula: Formula) -> Iterator[tuple[Node, int]]:
             yield from atoms(part)
 
 
-class Planter:
-    """Writes the tree as nested ifs; `outcomes` are the local names of the ready answers, the last for no match."""
+class _Planter:
+    def __init__(self, table: Table, leaves: int) -> None:
+        self.table, self.leaves = table, leaves
 
-    def __init__(self, conditions: Sequence[Node], writer: Writer, outcomes: Sequence[str], give_up: str) -> None:
-        self.table = Table(conditions)
-        self.writer, self.outcomes, self.give_up = writer, outcomes, give_up
-        self.leaves = LEAVES_PER_BRANCH * len(conditions)
-        self.locals = {node: f"s{at}" for at, node in enumerate(self.table.subjects)}
-
-    def lines(self) -> list[str]:
-        known = {node: subject.everything for node, subject in self.table.subjects.items()}
-        return self._grow(list(enumerate(self.table.formulas)), known, frozenset())
-
-    def _grow(self, rest: list[tuple[int, Formula]], known: dict[Node, int], asked: frozenset[Node]) -> list[str]:
+    def grow(self, rest: list[tuple[int, Formula]], known: dict[Node, int]) -> Tree:
         rest = _left(rest, known)
         if not rest or rest[0][1] is True:
             self.leaves -= 1
-            return [f"return {self.outcomes[rest[0][0] if rest else -1]}"]
+            return Leaf(rest[0][0] if rest else None)
+        if self.leaves <= 0:
+            return Rest(tuple(index for index, _ in rest))
         subject, cells = self._question(rest, known)
-        lines = [] if subject in asked else self._ask(subject)
-        asked |= {subject}
-        lines.append(f"if {self._test(subject, cells)}:")
-        inside, outside = known[subject] & cells, known[subject] & ~cells
-        lines += ["    " + line for line in self._grow(rest, {**known, subject: inside}, asked)]
-        return lines + self._grow(rest, {**known, subject: outside}, asked)
+        yes = self.grow(rest, {**known, subject: known[subject] & cells})
+        no = self.grow(rest, {**known, subject: known[subject] & ~cells})
+        return Ask(subject, self.table.tests[subject, cells], yes, no)
 
     def _question(self, rest: list[tuple[int, Formula]], known: dict[Node, int]) -> tuple[Node, int]:
-        """The test that leaves the fewest branches open; when leaves run short, the first one in order."""
+        """The test that leaves the fewest branches open."""
         candidates = list(dict.fromkeys(atom for _, formula in rest[:AHEAD] for atom in atoms(formula)))
-        if self.leaves <= 0 or len(candidates) == 1:
+        if len(candidates) == 1:
             return candidates[0]
 
         def left_open(atom: tuple[Node, int]) -> int:
@@ -184,23 +197,12 @@ class Planter:
 
         return min(candidates, key=left_open)
 
-    def _ask(self, subject: Node) -> list[str]:
-        piece = self.writer.piece(subject)
-        if piece.code.isidentifier() and not piece.null:
-            self.locals[subject] = piece.code
-            return []
-        local = self.locals[subject]
-        return [f"{local} = {piece.code}", *([f"if {local} is None: return {self.give_up}"] if piece.null else [])]
 
-    def _test(self, subject: Node, cells: int) -> str:
-        atom = self.table.tests[subject, cells]
-        if atom is subject:
-            return self.locals[subject]
-        held = Node("name", subject.type, value="")
-        asked = Writer({"": self.locals[subject]}, frozenset({""}), self.writer.constants)
-        return asked.piece(
-            Node(atom.op, Type.YESNO, tuple(held if arg is subject or arg == subject else arg for arg in atom.args))
-        ).code
+def plant(conditions: Sequence[Node], leaves: int) -> tuple[Tree, list[Node]]:
+    """The tree of about `leaves` leaves, and the subjects: where all of them are known, so is every answer."""
+    table = Table(conditions)
+    known = {node: subject.everything for node, subject in table.subjects.items()}
+    return _Planter(table, leaves).grow(list(enumerate(table.formulas)), known), list(table.subjects)
 
 
 def _left(rest: list[tuple[int, Formula]], known: dict[Node, int]) -> list[tuple[int, Formula]]:

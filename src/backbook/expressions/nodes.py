@@ -59,6 +59,57 @@ def never_null(node: Node) -> bool:
             return False
 
 
+# Operations that are known whenever their arguments are.
+_TOTAL = frozenset(
+    [
+        "and",
+        "or",
+        "not",
+        "=",
+        "<>",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "between",
+        "in",
+        "like",
+        "as_number",
+        "least",
+        "greatest",
+        "coalesce",
+        "number",
+        "concat",
+        "length",
+        "lower",
+        "upper",
+        "trim",
+        "substring",
+        "replace",
+        "starts_with",
+        "ends_with",
+        "contains",
+        "year",
+        "month",
+        "day",
+        "weekday",
+        "hour",
+        "date",
+        "days_between",
+        "months_between",
+    ]
+) | {"is null", "is not null"}
+
+
+def may_be_null(node: Node) -> bool:
+    """Whether the value may be null although every column it reads is known."""
+    if node.op == "literal":
+        return node.value is None
+    if node.op == "case" and len(node.args) % 2 == 1:
+        return any(may_be_null(result) for result in results(node))
+    return node.op != "name" and (node.op not in _TOTAL or any(may_be_null(arg) for arg in node.args))
+
+
 def results(case: Node) -> tuple[Node, ...]:
     """What a `case` may yield: every second argument, and the last when it has an else."""
     has_else = len(case.args) % 2 == 1

@@ -8,7 +8,8 @@ least and greatest) are counted by `weight`, which `parse` limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -16,9 +17,10 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
+from .decision_tree import Ask, Leaf, Rest, Tree
 from .law import BIT, BLANKS, MOST_HELP, WHOLE_LEAST
 from .names import Type
-from .nodes import LARGEST, Node, may_overflow, never_null
+from .nodes import LARGEST, Node, may_be_null, may_overflow, never_null
 from .to_python import pattern
 
 WHOLE, MONEY, NUMBER = Type.WHOLE, Type.MONEY, Type.NUMBER
@@ -68,7 +70,7 @@ def _raw(node: Node, table: Any) -> Any:
     """The value, which may still be infinite or NaN where `_may_be_infinite` says so."""
     if node.op == "literal":
         return literal(node)
-    if node.op == "name":
+    if node.op in ("name", "finite name"):
         return column(node, table)
     args = [_argument(node, at, table) for at in range(len(node.args))]
     if node.op in _PLAIN:
@@ -300,6 +302,38 @@ def _concat(node: Node, args: list[Any]) -> Any:
     for arg in args[1:]:
         joined = joined + arg
     return joined
+
+
+def all_known(subjects: Sequence[Node], table: Any) -> Any:
+    """Whether every column that the subjects read, and every subject, has a value."""
+    reads = {part.value: part for subject in subjects for part in subject.walk() if part.op == "name"}
+    computed = [subject for subject in subjects if subject.op != "name" and may_be_null(subject)]
+    tested = [ibis_value(node, table).notnull() for node in [*reads.values(), *computed]]
+    return ibis.and_(*tested) if tested else ibis.literal(True)
+
+
+def _tested(node: Node) -> Node:
+    """The node for rows whose columns were tested: their numbers are finite already."""
+    op = "finite name" if node.op == "name" else node.op
+    return replace(node, op=op, args=tuple(_tested(arg) for arg in node.args))
+
+
+def ibis_tree(tree: Tree, conditions: Sequence[Node], table: Any) -> Any:
+    """The decision tree of a table as nested cases, for rows of which everything is known."""
+    steps = []
+    while isinstance(tree, Ask):
+        steps.append((ibis_value(_tested(tree.test), table), ibis_tree(tree.yes, conditions, table)))
+        tree = tree.no
+    if isinstance(tree, Rest):
+        steps += [
+            (ibis_value(_tested(conditions[index]), table), ibis.literal(index, type="int64")) for index in tree.indices
+        ]
+    last = (
+        ibis.literal(tree.index, type="int64")
+        if isinstance(tree, Leaf) and tree.index is not None
+        else ibis.null("int64")
+    )
+    return ibis.cases(*steps, else_=last) if steps else last
 
 
 # Operations that need only their arguments.

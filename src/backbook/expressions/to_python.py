@@ -10,13 +10,14 @@ inlined without a test; the others are bound to a local name in the very test th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from . import law
+from .decision_tree import Ask, Leaf, Rest, Tree
 from .names import Type
 from .nodes import Node, may_overflow, results
 
@@ -221,7 +222,7 @@ class Writer:
     def like(self, parts: tuple[str | None, ...]) -> str:
         plain = [part for part in parts if part]
         if parts in ((None,), (None, None)):
-            return "({0} is not None)"
+            return "{0}.startswith('')"
         if len(plain) == 1 and "" not in parts:
             text = _braced(repr(plain[0]))
             match parts:
@@ -267,6 +268,54 @@ _LAW: dict[tuple[str, Type], Callable[..., Any]] = {
     ("upper", _TEXT): law.upper,
     ("replace", _TEXT): law.replaced,
 }
+
+
+class TreeWriter:
+    """Writes the decision tree of a table as nested ifs; every column is known, `r0`, `r1`, … are the outcomes."""
+
+    def __init__(self, conditions: Sequence[Node], writer: Writer, give_up: str) -> None:
+        self.conditions, self.writer, self.give_up = conditions, writer, give_up
+
+    def lines(self, tree: Tree, asked: Mapping[Node, str] | None = None) -> list[str]:
+        asked = dict(asked or {})
+        lines: list[str] = []
+        while isinstance(tree, Ask):
+            lines += self._ask(tree.subject, asked)
+            lines.append(f"if {self._test(tree, asked[tree.subject])}:")
+            lines += ["    " + line for line in self.lines(tree.yes, asked)]
+            tree = tree.no
+        if isinstance(tree, Rest):
+            for index in tree.indices:
+                piece = self.writer.piece(self.conditions[index])
+                lines += [
+                    f"held = {piece.code}",
+                    f"if held: return r{index}",
+                    *([f"if held is None: {self.give_up}"] if piece.null else []),
+                ]
+        index = tree.index if isinstance(tree, Leaf) and tree.index is not None else len(self.conditions)
+        return [*lines, f"return r{index}"]
+
+    def _ask(self, subject: Node, asked: dict[Node, str]) -> list[str]:
+        """Compute a subject where it is first asked about, once."""
+        if subject in asked:
+            return []
+        piece = self.writer.piece(subject)
+        if piece.code.isidentifier() and not piece.null:
+            asked[subject] = piece.code
+            return []
+        asked[subject] = self.writer.temp()
+        return [
+            f"{asked[subject]} = {piece.code}",
+            *([f"if {asked[subject]} is None: {self.give_up}"] if piece.null else []),
+        ]
+
+    def _test(self, ask: Ask, local: str) -> str:
+        if ask.test is ask.subject:
+            return local
+        held = Node("name", ask.subject.type, value=local)
+        inner = Writer({local: local}, frozenset({local}), self.writer.constants)
+        args = tuple(held if arg == ask.subject else arg for arg in ask.test.args)
+        return inner.piece(Node(ask.test.op, Type.YESNO, args)).code
 
 
 def pattern(parts: tuple[str | None, ...]) -> str:
