@@ -27,13 +27,18 @@ UNKNOWN, ABSENT = 8, 9
 TWO_MONTHS = Text("不可用：需要连续两个月的 `statement`", "not available: needs `statement` of two months in a row")
 
 
-def statement_months(book: Book) -> Any:
-    """The last statement of each account in each whole month up to `as_of`: account_id, month, bucket, balance.
+def statement_months(book: Book, *, at_most: int = 12) -> Any:
+    """The last statement of each account in each of the last whole months, and in the one before them:
+    account_id, month, bucket, balance.
 
     Bucket 7 holds 181 to 210 days and 8 what is later still, so that the flow into M7 counts newcomers alone.
     """
     statement = book.table("statement")
-    whole = statement.filter(statement.statement_on <= last_whole_month_end(book.as_of))
+    before = _last_month(book.as_of) - at_most
+    whole = statement.filter(
+        statement.statement_on <= last_whole_month_end(book.as_of),
+        statement.statement_on >= date(before // 12, before % 12 + 1, 1),
+    )
     days, cycles = read(whole, "days_past_due", "int64"), read(whole, "cycles_past_due", "int64")
     owed = ibis.coalesce(read(whole, "total_balance"), read(whole, "closing_balance"))
     later = ibis.coalesce(days > 30 * WORST_BUCKET, cycles > WORST_BUCKET, False)

@@ -14,7 +14,7 @@ from typing import Any
 from backbook.engine import Engine
 from backbook.outcome import activity, decisions, delinquency, flow, size, sleeping
 from backbook.outcome.figures import About, Figure, Figures, Grid, Row, Text, needs
-from backbook.outcome.position import Book, latest, position, read
+from backbook.outcome.position import Book, position
 from backbook.outcome.scores import GradeNames
 from backbook.outcome.scores import scores as score_figures
 
@@ -103,7 +103,7 @@ def book_figures(engine: Engine, book: Book, *, months: bool = True) -> tuple[di
         *activity.active_accounts(engine, accounts, uses, book.as_of, known_from=known_from),
         *delinquency.late_figures(late, book.as_of),
         asleep,
-        *earning(engine, book),
+        *earning(engine, book, accounts),
     ]
     grids = [bands, late, ahead]
     if months:
@@ -122,24 +122,20 @@ def _months(engine: Engine, book: Book) -> list[Grid]:
     return [flow.net_flow(engine, months, book.as_of), flow.roll(engine, months, book.as_of)]
 
 
-def earning(engine: Engine, book: Book) -> list[Figure]:
+def earning(engine: Engine, book: Book, accounts: Any) -> list[Figure]:
     """What of the billed balance earns interest (循环) and what is in instalments (分期), by the last statements."""
-    ids = {"revolving_share": "revolving_balance", "instalment_share": "instalment_balance"}
-    statement = book.table("statement")
-    if statement is None:
-        return [Figure(id, book.as_of, "balance", None, needs=needs("statement")) for id in ids]
-    last = latest(statement, "account_id", "statement_on")
-    last = last.select(
-        owed=read(last, "total_balance").clip(lower=0), **{id: read(last, column) for id, column in ids.items()}
-    )
-    return [_earning(engine, book, last, id, column) for id, column in ids.items()]
+    return [
+        _earning(engine, book, accounts, "revolving_share", "revolving_balance"),
+        _earning(engine, book, accounts, "instalment_share", "instalment_balance"),
+    ]
 
 
-def _earning(engine: Engine, book: Book, last: Any, id: str, column: str) -> Figure:
-    both = last.filter(last[id].notnull(), last.owed.notnull())
-    row = engine.rows(both.aggregate(known=both.count(), part=both[id].sum(), owed=both.owed.sum()))[0]
+def _earning(engine: Engine, book: Book, accounts: Any, id: str, column: str) -> Figure:
+    both = accounts.filter(accounts.in_book, accounts[column].notnull(), accounts.billed_balance.notnull())
+    row = engine.rows(both.aggregate(known=both.count(), part=both[column].sum(), owed=both.billed_balance.sum()))[0]
     if not row["known"]:
-        return Figure(id, book.as_of, "balance", None, needs=needs("total_balance", column))
+        missing = ["statement"] if book.table("statement") is None else ["total_balance", column]
+        return Figure(id, book.as_of, "balance", None, needs=needs(*missing))
     return Figure(id, book.as_of, "balance", row["part"], row["owed"])
 
 

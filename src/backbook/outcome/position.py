@@ -7,7 +7,7 @@ last statement.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -49,11 +49,13 @@ def read(table: Any, name: str, type: str = MONEY) -> Any:
     return table[name].cast(type)
 
 
-def latest(table: Any, by: str | list[str], on: str) -> Any:
-    """The last row of each `by`."""
-    order = ibis.window(group_by=by, order_by=ibis.desc(table[on]))
-    numbered = table.mutate(_place=ibis.row_number().over(order))
-    return numbered.filter(numbered._place == 0).drop("_place")
+def latest(table: Any, by: Sequence[str], on: str) -> Any:
+    """The last row of each `by`; rows are unique by `by` and `on`.
+
+    A join with the last days takes a quarter of the time of numbering the rows.
+    """
+    last = table.group_by(list(by)).agg(**{on: table[on].max()})
+    return table.semi_join(last, [*by, on])
 
 
 def bucket(days_past_due: Any, cycles_past_due: Any) -> Any:
@@ -66,14 +68,15 @@ def bucket(days_past_due: Any, cycles_past_due: Any) -> Any:
 def position(book: Book) -> Any:
     """One row per account of the book.
 
-    account_id, customer_id, product_id, branch, line_id, is_open, in_book, total_balance, credit_limit, bucket, bucket_by.
+    account_id, customer_id, product_id, branch, line_id, is_open, in_book, total_balance, credit_limit, bucket,
+    bucket_by; of the last statement billed_balance, revolving_balance, instalment_balance.
     `in_book`: open, or closed and still owing; what was written off has left the book.
     """
     known = _places(book)
     days = ibis.coalesce(known.profile_days, known.daily_days, known.own_days, known.statement_days)
     cycles = ibis.coalesce(known.profile_cycles, known.daily_cycles, known.own_cycles, known.statement_cycles)
     balance = ibis.coalesce(
-        known.profile_balance, known.daily_balance, known.own_balance, known.statement_balance, known.statement_due
+        known.profile_balance, known.daily_balance, known.own_balance, known.statement_balance, known.statement_closing
     )
     placed = known.select(
         "account_id",
@@ -87,6 +90,9 @@ def position(book: Book) -> Any:
         total_balance=balance,
         credit_limit=ibis.coalesce(known.profile_limit, known.own_limit, known.statement_limit),
         bucket=bucket(days, cycles),
+        billed_balance=known.statement_balance.clip(lower=0),
+        revolving_balance=known.statement_revolving,
+        instalment_balance=known.statement_instalment,
         bucket_by=ibis.cases((days.notnull(), "days"), (cycles.notnull(), "cycles")),
     )
     return _with_branch(placed, book).drop("system", "party_id")
@@ -97,16 +103,16 @@ def _places(book: Book) -> Any:
     late = {"days": ("days_past_due", "int64"), "cycles": ("cycles_past_due", "int64")}
     owed = {"balance": ("total_balance", MONEY)}
     limit = {"limit": ("credit_limit", MONEY)}
-    due = {"due": ("closing_balance", MONEY)}
+    billed = {name: (f"{name}_balance", MONEY) for name in ("closing", "revolving", "instalment")}
     statement, balance = book.table("statement"), book.table("balance")
-    statement = None if statement is None else latest(statement, "account_id", "statement_on")
-    balance = None if balance is None else latest(balance, "account_id", "on")
+    statement = None if statement is None else latest(statement, ["account_id"], "statement_on")
+    balance = None if balance is None else latest(balance, ["account_id"], "on")
     accounts = _base(book)
     accounts = _beside(
         accounts, book.accounts, "profile", {"owner": ("customer_id", "string"), **owed, **limit, **late}
     )
     accounts = _beside(accounts, balance, "daily", {**owed, **late})
-    accounts = _beside(accounts, statement, "statement", {**owed, **due, **limit, **late})
+    accounts = _beside(accounts, statement, "statement", {**owed, **billed, **limit, **late})
     return accounts.rename(customer_id="profile_owner")
 
 
@@ -158,10 +164,12 @@ def _with_branch(accounts: Any, book: Book) -> Any:
     assignment = book.table("assignment")
     if assignment is None:
         return accounts.mutate(branch=ibis.null("string"))
-    inside = (assignment.since <= book.as_of) & (read(assignment, "until", "date") >= book.as_of).fill_null(True)
+    inside = (assignment.since <= book.as_of) & (read(assignment, "until", "date") > book.as_of).fill_null(True)
     now = assignment.filter(inside)
     now = now.select(owner=now.system.cast("string") + ibis.literal("\x1f") + now.party_id.cast("string"),
                      branch=read(now, "branch", "string"), since=now.since)  # fmt: skip
-    now = latest(now, "owner", "since").drop("since")
+    # Two that begin on the same day are one too many: the first by name counts.
+    now = latest(now, ["owner"], "since")
+    now = now.group_by("owner").agg(branch=now.branch.min())
     owner = accounts.system + ibis.literal("\x1f") + accounts.party_id
     return accounts.left_join(now, owner == now.owner).drop("owner")
