@@ -70,12 +70,11 @@ class _Plan:
         self._read(table, name, features)
 
     def _read(self, stored: str, name: str, features: Sequence[Feature]) -> None:
-        rows = self.reader.rows(stored, self.known_by)
-        contract = TABLES[name]
+        rows, contract = self.reader.rows(stored, self.known_by), TABLES[name]
         prefix = f"{stored.replace('.', '_')}_"
         plain = [feature for feature in features if feature.measure not in BY_VALUE]
-        if plain:
-            self._plain(rows, contract, plain, prefix)
+        in_cycles = [feature for feature in features if _window(feature).unit == CYCLES]
+        cycles = self._plain(rows, contract, plain, in_cycles, prefix) if plain or in_cycles else None
         of_values: dict[str, list[Feature]] = {}
         for feature in features:
             if feature.measure in BY_VALUE:
@@ -85,42 +84,46 @@ class _Plan:
             over = Pass(self._rows(rows, contract, same), contract, self.as_of, prefix)
             table, finishers = by_value(same, over, f"{prefix}v{place}_")
             self.joined.append(table)
-            self.finishers |= {id_: self._known(same, id_, one) for id_, one in finishers.items()}
+            self.finishers |= finishers
+        for feature in in_cycles:
+            self.finishers[feature.id] = self._cycles_known(feature, cycles, self.finishers[feature.id])
 
-    def _plain(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> None:
-        over = Pass(self._rows(rows, contract, features), contract, self.as_of, prefix)
-        finishers = {feature.id: finish(feature, over) for feature in features}
-        cycles = None
-        if any(_window(feature).unit == CYCLES for feature in features):
-            cycles = over.part(("cycles",), lambda: over.rows["_cycle"].max())
+    def _plain(
+        self, rows: Any, contract: Table, features: Sequence[Feature], in_cycles: Sequence[Feature], prefix: str
+    ) -> str | None:
+        """The pass of the plain measures; gives the name of the number of cycles known, where one is asked for."""
+        over = Pass(self._rows(rows, contract, [*features, *in_cycles]), contract, self.as_of, prefix)
+        self.finishers |= {feature.id: finish(feature, over) for feature in features}
+        cycles = over.part(("cycles",), lambda: over.rows["_cycle"].max()) if in_cycles else None
         self.joined.append(over.aggregated())
-        self.finishers |= {id_: self._known(features, id_, one, cycles) for id_, one in finishers.items()}
+        return cycles
 
     def _rows(self, rows: Any, contract: Table, features: Sequence[Feature]) -> Any:
         return prepared(_owned(rows, contract, self.grain, self.whose), contract, self.as_of, features)
 
-    def _known(self, features: Sequence[Feature], id_: str, one: Finish, cycles: str | None = None) -> Finish:
+    def _cycles_known(self, feature: Feature, cycles: str | None, measured: Finish) -> Finish:
         """Null where the last n cycles are not all known: fewer statements, and a life that began before them."""
-        window = next(_window(feature) for feature in features if feature.id == id_)
-        if window.unit != CYCLES or cycles is None:
-            return one
-        first = self.reader.first_day("statement")
+        size, first = _window(feature).size, self.reader.first_day("statement")
 
         def value(units: Any) -> Any:
-            known = ibis.coalesce(units[cycles], 0) >= window.size
+            known = ibis.coalesce(units[cycles], 0) >= size
             if first is not None:
                 known = known | ibis.coalesce(units.opened_on >= ibis.literal(first), False)
-            found = one(units)
+            found = measured(units)
             return known.ifelse(found, ibis.null(found.type()))
 
         return value
 
     def finished(self, features: Sequence[Feature]) -> Any:
-        table = self.whose.accounts if self.grain == ACCOUNT else self.whose.customers
-        for aggregated in self.joined:
-            named = aggregated.rename({f"_{place}": UNIT for place in (len(table.columns),)})
-            key = f"_{len(table.columns)}"
-            table = table.left_join(named, table[self.key] == named[key]).drop(key)
+        """The units beside the aggregates of every pass, and each feature's value from them."""
+        whose = self.whose.accounts if self.grain == ACCOUNT else self.whose.customers
+        table = whose.select(self.key, *(["opened_on"] if self.grain == ACCOUNT else []))
+        key = table[self.key]
+        # Each pass is computed by itself, unless it is the only one: a plan of twenty is slow to write and to run.
+        keep = self.reader.engine.cached if len(self.joined) > 1 else lambda aggregated: aggregated
+        for place, aggregated in enumerate(self.joined):
+            named = keep(aggregated.rename({f"_{place}": UNIT}))
+            table = table.left_join(named, key == named[f"_{place}"])
         values = {
             feature.id: self.finishers[feature.id](table).cast(IBIS[feature.type])
             if feature.id in self.finishers

@@ -21,7 +21,7 @@ from backbook.customer.attribute import (
     profile_attributes,
 )
 from backbook.customer.availability import not_available
-from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.definition import ACCOUNT, BOTH, CUSTOMER, Feature
 from backbook.customer.features import measure
 from backbook.customer.order import in_order
 from backbook.customer.passes import IBIS
@@ -152,37 +152,45 @@ def _grain(
     over: Any | None = None,
     lacking: frozenset[str] | set[str] = frozenset(),
 ) -> Any:
-    table = (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain])
-    table = table.mutate(as_of=ibis.literal(as_of))
-    key = KEY[grain]
+    parts = []
     measured = [feature for feature in features if feature.measure and feature.grain == grain]
     if measured:
-        table = beside(table, measure(measured, reader, as_of, whose, grain=grain), key)
+        parts.append(measure(measured, reader, as_of, whose, grain=grain))
     declared = profile_attributes(attributes, grain)
     if declared:
-        table = beside(table, attribute_columns(declared, reader, as_of, whose, grain), key)
+        parts.append(attribute_columns(declared, reader, as_of, whose, grain))
     if over is not None:
-        table = _with_rolled(table, over, [feature for feature in features if feature.rollup], lacking)
-    return derived(
-        table, [feature for feature in features if feature.expression is not None and feature.grain in (grain, "both")]
+        parts.append(_without_accounts(over, [one for one in features if one.rollup], whose.customers, lacking))
+    table = beside(
+        (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]), parts, KEY[grain], as_of
     )
+    own = [one for one in features if one.expression is not None and one.grain in (grain, BOTH)]
+    return derived(reader.engine.cached(table) if own else table, own)
 
 
-def _with_rolled(table: Any, over: Any, features: Sequence[Feature], lacking: frozenset[str] | set[str]) -> Any:
-    joined = beside(table, over, "customer_id")
+def _without_accounts(
+    over: Any, features: Sequence[Feature], customers: Any, lacking: frozenset[str] | set[str]
+) -> Any:
+    """The rolled-up columns for every customer: one without an account has a sum of zero where sums are known."""
+    over = over.rename(_owner="customer_id")
+    joined = customers.select("customer_id").left_join(over, customers.customer_id == over["_owner"])
     values = {}
     for feature in features:
         value = joined[feature.id].cast(IBIS[feature.type])
         if feature.rollup in SUMS and feature.id not in lacking:
             value = joined["_accounts"].isnull().ifelse(ibis.literal(0).cast(value.type()), value)
         values[feature.id] = value
-    return joined.mutate(**values).drop("_accounts")
+    return joined.select("customer_id", **values)
 
 
-def beside(table: Any, other: Any, key: str) -> Any:
-    """The table with the other's columns, joined by the key both have."""
-    other = other.rename(_key=key)
-    return table.left_join(other, table[key] == other["_key"]).drop("_key")
+def beside(table: Any, parts: Sequence[Any], key: str, as_of: date) -> Any:
+    """The table with the date and the columns of the others, joined by the key all have."""
+    keys, columns, joined = list(table.columns), [], table
+    for place, part in enumerate(parts):
+        columns += [column for column in part.columns if column != key]
+        part = part.rename({f"_{place}": key})
+        joined = joined.left_join(part, table[key] == part[f"_{place}"])
+    return joined.select(*keys, *columns, as_of=ibis.literal(as_of))
 
 
 def derived(table: Any, features: Sequence[Feature]) -> Any:
@@ -217,23 +225,22 @@ def outcomes(
     """
     whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
     key = KEY[grain]
-    table = (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain])
-    table = table.mutate(as_of=ibis.literal(as_of))
+    parts = []
     measured = [one for one in definitions if one.measure and one.grain == grain]
     if measured:
-        table = beside(table, measure(measured, reader, as_of, whose, known_by=known_by, grain=grain), key)
+        parts.append(measure(measured, reader, as_of, whose, known_by=known_by, grain=grain))
     declared = outcome_attributes(attributes, grain)
     if declared:
-        seen = attribute_columns(declared, reader, known_by, whose, grain, ahead_of=as_of)
-        table = beside(table, seen, key)
-    table = derived(table, [one for one in definitions if one.expression is not None and one.grain in (grain, "both")])
+        parts.append(attribute_columns(declared, reader, known_by, whose, grain, ahead_of=as_of))
+    table = beside((whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]), parts, key, as_of)
+    table = derived(table, [one for one in definitions if one.expression is not None and one.grain in (grain, BOTH)])
     if whose.asked is not None and key in whose.asked.columns:
         table = table.semi_join(whose.asked, key)
-    names = [one.id for one in definitions if one.grain in (grain, "both")] + [one.id for one in declared]
+    names = [one.id for one in definitions if one.grain in (grain, BOTH)] + [one.id for one in declared]
     return table.select(key, *names)
 
 
 def outcome_names(grain: str, definitions: Iterable[Feature], attributes: Sequence[Attribute] = ()) -> Names:
     """The registry that targets read, and nothing else does."""
-    names = [one.name for one in definitions if one.grain in (grain, "both")]
+    names = [one.name for one in definitions if one.grain in (grain, BOTH)]
     return Names(f"{grain} outcomes", [*names, *(one.name for one in outcome_attributes(attributes, grain))])
