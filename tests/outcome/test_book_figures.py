@@ -274,6 +274,14 @@ def test_the_branch_is_the_one_in_force_at_the_date(engine: Engine, book: Make) 
     assert found["accounts"].value == 12
 
 
+def test_two_branches_from_the_same_day_do_not_make_two_accounts(engine: Engine, book: Make) -> None:
+    made = branches(("North", 12, 0))
+    made["assignment"] += [{**row, "branch": "South"} for row in made["assignment"]]
+    grids, found = figures_of(engine, book(AS_OF, **made))
+    assert [(row["group"], row["accounts"]) for row in grids["by_branch"]] == [("North", 12)]
+    assert found["accounts"].value == 12
+
+
 def test_the_change_against_last_month_is_in_points_for_a_share_and_relative_for_a_count(
     engine: Engine, book: Make
 ) -> None:
