@@ -13,7 +13,7 @@ from typing import Any
 import ibis
 
 from backbook.errors import BadData
-from backbook.expressions import Branch, Expression, Type, first_match
+from backbook.expressions import Branch, Expression, Name, Names, Type, first_match, parse
 from backbook.strategy.arms import UNIVERSAL_CONTROL, arm_ibis, draw_ibis, first_parties, party_key
 from backbook.strategy.definition import Arm, Strategy, Variant
 
@@ -43,21 +43,60 @@ def units(strategy: Strategy, profile: Any, as_of: date, identity: Any) -> Any:
 
 def facts(strategy: Strategy, units: Any, as_of: date) -> Any:
     """The draws, each arm's branch, each guardrail's answer, and what each variant would mean."""
+    whens = _conditions(strategy)
     known: dict[str, Any] = {
         "_arm": arm_ibis(draw_ibis(strategy.area, units._first), [arm.share for arm in strategy.arms]),
         "_control": draw_ibis(UNIVERSAL_CONTROL, units._first) < strategy.control,
         "_explore": draw_ibis(explore_salt(strategy, as_of), units.account_id) < strategy.explore,
         "_now": _money(strategy.value_now, units),
     }
-    for place, arm in enumerate(strategy.arms):
-        table = first_match(branches(arm))
-        known[f"_branch_{place}"], known[f"_unknown_{place}"] = table.ibis(units)
-        known[f"_stopped_{place}"] = table.stopped(units)
+    known |= {column: when.ibis(units) for column, when in whens.values()}
     for place, guardrail in enumerate(strategy.guardrails):
         if guardrail.over == "account":
             known[f"_pass_{place}"] = guardrail.passes.ibis(units)
-            known[f"_lacks_{place}"] = lacks_of(guardrail.passes, known[f"_pass_{place}"], units)
-    return _meaning(strategy, units.mutate(**known))
+    rows = units.mutate(**known)
+    answers: dict[str, Any] = {}
+    for place, arm in enumerate(strategy.arms):
+        answers |= _matched(place, arm, rows, whens)
+    for place, guardrail in enumerate(strategy.guardrails):
+        if guardrail.over == "account":
+            answers[f"_lacks_{place}"] = lacks_of(guardrail.passes, rows[f"_pass_{place}"], rows)
+    rows = rows.mutate(**answers)
+    unknown = {f"_unknown_{place}": _unknown(place, arm, rows, whens) for place, arm in enumerate(strategy.arms)}
+    return _meaning(strategy, rows.mutate(**unknown))
+
+
+def _conditions(strategy: Strategy) -> dict[str, tuple[str, Expression]]:
+    """Each condition once, whichever arms and branches ask for it: canonical text → (column, condition)."""
+    found: dict[str, tuple[str, Expression]] = {}
+    for arm in strategy.arms:
+        for rule in arm.rules:
+            found.setdefault(rule.when.text, (f"_when_{len(found)}", rule.when))
+    return found
+
+
+def _matched(place: int, arm: Arm, rows: Any, whens: Mapping[str, tuple[str, Expression]]) -> dict[str, Any]:
+    """`_branch_k`, `_stopped_k` and `_unanswered_k` of one arm, read from the conditions' columns."""
+    columns = [whens[rule.when.text][0] for rule in arm.rules]
+    answered = Names("conditions", [Name(column, Type.YESNO) for column in columns])
+    table = first_match(
+        [
+            Branch(rule.id, parse(column, answered), rule.when_unknown)
+            for rule, column in zip(arm.rules, columns, strict=True)
+        ]
+    )
+    branch, unanswered = table.ibis(rows)
+    return {f"_branch_{place}": branch, f"_stopped_{place}": table.stopped(rows), f"_unanswered_{place}": unanswered}
+
+
+def _unknown(place: int, arm: Arm, rows: Any, whens: Mapping[str, tuple[str, Expression]]) -> Any:
+    """The table names the condition that was not known; people want the columns that the condition lacked."""
+    columns = [whens[rule.when.text][0] for rule in arm.rules]
+    lacks = [
+        (rows[f"_unanswered_{place}"] == column, lacks_of(rule.when, rows[column], rows))
+        for rule, column in zip(arm.rules, columns, strict=True)
+    ]
+    return ibis.cases(*lacks) if lacks else rows[f"_unanswered_{place}"]
 
 
 def _meaning(strategy: Strategy, rows: Any) -> Any:

@@ -465,7 +465,7 @@ class _Reader:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             self.fault(_below(path, key), f"'{key}' is {value!r}.", f"Write a whole number from {low} to {high}.")
             return low
-        return value
+        return int(value)
 
     def share(self, data: Mapping[str, Any], path: str, key: str, default: int, high: int) -> int:
         """Hundredths of a percent, written in percent."""

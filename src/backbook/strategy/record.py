@@ -23,7 +23,7 @@ WHOLE_CHANCE = 10_000
 
 def decisions(strategy: Strategy, rows: Any, as_of: date, bundle: str) -> Any:
     """The customer's own arm, the exploring draw, and everything that is written down."""
-    rows = _chosen(strategy, _explored(strategy, rows, as_of))
+    rows = _explained(strategy, _chosen(strategy, _explored(strategy, rows, as_of)))
     variant = rows._variant
     actions = [each.action for each in strategy.variants]
     held = [place for place, action in enumerate(actions) if action.purpose not in ALWAYS_ACTED_ON]
@@ -43,10 +43,10 @@ def decisions(strategy: Strategy, rows: Any, as_of: date, bundle: str) -> Any:
         branch=rows._branch,
         action=_by(variant, [action.id for action in actions]),
         parameters=_by(variant, [rows[f"_parameters_{place}"] for place in range(len(actions))]),
-        reasons=_reasons(strategy, rows),
+        reasons=_enclosed("[", rows._reasons, "]"),
         read=_read(strategy, rows),
-        blocked=_blocked(strategy, rows),
-        unknown=_unknown(strategy, rows),
+        blocked=_enclosed("{", rows._blocked, "}"),
+        unknown=_enclosed("", rows._lacking, ""),
         explored=rows._is_explored,
         chosen_probability=rows._chance,
         expected_value=_by(variant, [rows[f"_expected_{place}"] for place in range(len(actions))]),
@@ -121,53 +121,46 @@ def _by(position: Any, values: list[Any]) -> Any:
     )
 
 
-def _reasons(strategy: Strategy, rows: Any) -> Any:
-    """Why this and not something else: chance, what blocked, what is not known, then the branch's own reasons."""
-    per_arm = []
-    for place, arm in enumerate(strategy.arms):
-        rules = [_codes(rule.choice.reasons) for rule in arm.rules]
-        named = _by(rows[f"_branch_{place}"], rules)
-        per_arm.append(named.fill_null(rows[f"_unknown_{place}"].isnull().ifelse(_codes(arm.otherwise.reasons), "")))
-    text = rows._is_explored.ifelse(_codes((EXPLORED,)), "")
+def _explained(strategy: Strategy, rows: Any) -> Any:
+    """`_reasons`, `_blocked` and `_lacking`, each a text whose parts end with a comma.
+
+    Why this and not something else: chance, what blocked, what is not known, then the branch's own reasons.
+    """
+    arms = range(len(strategy.arms))
+    columns = {"_why": _by(rows._arm, [_why(strategy, rows, arm) for arm in arms])}
+    for place, _ in enumerate(strategy.guardrails):
+        columns[f"_stop_{place}"] = _by(rows._arm, [rows[f"_blocked_{arm}_{place}"] for arm in arms])
+    rows = rows.mutate(**columns)
+    lacking = _by(rows._arm, [rows[f"_unknown_{arm}"] for arm in arms]).fill_null("")
+    stops, blocked = rows._is_explored.ifelse(_codes((EXPLORED,)), ""), ibis.literal("")
     for place, guardrail in enumerate(strategy.guardrails):
-        text = text + _own_blocked(strategy, rows, place).notnull().ifelse(_codes((guardrail.reason,)), "")
-    text = text + (_unknown(strategy, rows) != "").ifelse(_codes((NOT_KNOWN,)), "")
-    text = text + _by(rows._arm, per_arm)
-    return _enclosed("[", text, "]")
+        stop = rows[f"_stop_{place}"]
+        if guardrail.over == "account":
+            lacks = rows[f"_lacks_{place}"]
+        else:
+            lacks = _by(rows._arm, [rows[f"_lacks_{arm}_{place}"] for arm in arms])
+        lacking = lacking + stop.notnull().ifelse(lacks, "")
+        stops = stops + stop.notnull().ifelse(_codes((guardrail.reason,)), "")
+        blocked = blocked + (ibis.literal(f'"{guardrail.id}":"') + stop + '",').fill_null("")
+    rows = rows.mutate(_lacking=lacking, _stops=stops, _blocked=blocked)
+    unknown = (rows._lacking != "").ifelse(_codes((NOT_KNOWN,)), "")
+    return rows.mutate(_reasons=rows._stops + unknown + rows._why)
+
+
+def _why(strategy: Strategy, rows: Any, arm: int) -> Any:
+    """The reasons of the branch that one arm took."""
+    rules = [_codes(rule.choice.reasons) for rule in strategy.arms[arm].rules]
+    otherwise = rows[f"_unknown_{arm}"].isnull().ifelse(_codes(strategy.arms[arm].otherwise.reasons), "")
+    return _by(rows[f"_branch_{arm}"], rules).fill_null(otherwise)
 
 
 def _codes(codes: tuple[str, ...]) -> str:
     return "".join(f'"{code}",' for code in codes)
 
 
-def _own_blocked(strategy: Strategy, rows: Any, guardrail: int) -> Any:
-    return _by(rows._arm, [rows[f"_blocked_{arm}_{guardrail}"] for arm in range(len(strategy.arms))])
-
-
-def _blocked(strategy: Strategy, rows: Any) -> Any:
-    text = ibis.literal("")
-    for place, guardrail in enumerate(strategy.guardrails):
-        action = _own_blocked(strategy, rows, place)
-        text = text + (ibis.literal(f'"{guardrail.id}":"') + action + '",').fill_null("")
-    return _enclosed("{", text, "}")
-
-
 def _enclosed(before: str, text: Any, after: str) -> Any:
     """The text without its last comma, in brackets."""
     return ibis.literal(before) + text.substr(0, ibis.greatest(text.length() - 1, 0)) + after
-
-
-def _unknown(strategy: Strategy, rows: Any) -> Any:
-    """The columns that were needed and are not known, in the order in which they were missed; empty when none."""
-    text = _by(rows._arm, [rows[f"_unknown_{arm}"] for arm in range(len(strategy.arms))])
-    text = (text + ",").fill_null("")
-    for place, guardrail in enumerate(strategy.guardrails):
-        if guardrail.over == "account":
-            lacks = rows[f"_lacks_{place}"]
-        else:
-            lacks = _by(rows._arm, [rows[f"_lacks_{arm}_{place}"] for arm in range(len(strategy.arms))])
-        text = text + _own_blocked(strategy, rows, place).notnull().ifelse(lacks, "")
-    return text.substr(0, ibis.greatest(text.length() - 1, 0))
 
 
 def _read(strategy: Strategy, rows: Any) -> Any:
