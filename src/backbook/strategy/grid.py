@@ -14,7 +14,7 @@ Each cell becomes a branch `GROUP_ROW_COLUMN`; a bank reads the grid, the machin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -39,14 +39,14 @@ def spread(
     down, across = (column_of(table.get(side), f"{path}.{side}") for side in ("rows", "columns"))
     if down is None or across is None:
         return
-    columns = _columns(cells)
+    columns = _columns(cells, across)
     for row, entries in cells.items():
         below = f"{path}.cells.{row}"
         if not isinstance(entries, Mapping):
             fault(below, f"{entries!r} was found.", "Write one group for each column.")
             continue
         for column in columns:
-            if column not in entries:
+            if column not in {_code(across, word) for word in entries}:
                 fault(below, f"row {row} has no cell for {column}.", f"Every row has: {', '.join(columns)}.")
         for column, group in entries.items():
             if group not in groups:
@@ -54,15 +54,15 @@ def spread(
                 possible = f"Did you mean '{near[0]}'?" if near else f"Possible: {', '.join(groups)}."
                 fault(f"{below}.{column}", f"there is no group '{group}'.", possible)
                 continue
-            place = f"{group}_{_part(down, row, cells)}_{_part(across, column, columns)}".lower()
+            place = f"{group}_{_part(down, row, list(cells))}_{_part(across, column, columns)}".lower()
             when = f"{_is(down, row)} and {_is(across, column)}"
             yield f"{below}.{column}", _branch(place, when, groups[group], table)
 
 
-def _columns(cells: Mapping[str, Any]) -> list[str]:
+def _columns(cells: Mapping[str, Any], across: Name) -> list[str]:
     found: dict[str, None] = {}
     for entries in cells.values():
-        found.update(dict.fromkeys(entries if isinstance(entries, Mapping) else ()))
+        found.update(dict.fromkeys(_code(across, word) for word in (entries if isinstance(entries, Mapping) else ())))
     return list(found)
 
 
@@ -77,10 +77,12 @@ def _code(name: Name, word: str) -> str:
     return next((level.code for level in name.levels if word in (level.code, level.zh, level.en)), word)
 
 
-def _part(name: Name, word: str, all_of_them: Collection[str]) -> str:
+def _part(name: Name, word: str, all_of_them: list[str]) -> str:
     """What stands for the level in the branch's id: its code, or its place where the code is no identifier."""
     code = _code(name, word)
-    return code if re.fullmatch("[A-Za-z0-9_]+", code) else str(list(all_of_them).index(word) + 1)
+    if re.fullmatch("[A-Za-z0-9_]+", code):
+        return code
+    return str([_code(name, each) for each in all_of_them].index(code) + 1)
 
 
 def _is(name: Name, word: str) -> str:
