@@ -55,7 +55,9 @@ class App:
         nameless = registry.chance.happens(0.08, "nameless", numbers)[rows]
         mailed = registry.chance.happens(0.4, "has mail", numbers)[rows]
         spaced = pc.binary_join_element_wise(registry.name.take(at), pa.scalar(" "), "")
-        name = pc.if_else(pa.array(registry.chance.happens(0.05, "spaced", numbers)[rows]), spaced, registry.name.take(at))
+        name = pc.if_else(
+            pa.array(registry.chance.happens(0.05, "spaced", numbers)[rows]), spaced, registry.name.take(at)
+        )
         return _sorted({
             "user_id": self.registry.user_id.take(at),
             "real_name": pc.if_else(pa.array(nameless), "", name),
@@ -139,7 +141,9 @@ class App:
         back_person = self._persons(facts, back)
         person = np.concatenate([new, back_person])
         day = np.concatenate([registry.app_since[new], facts.decisions.contacts.day[back]])
-        second = np.concatenate([np.full(len(new), 36_000), np.minimum(facts.decisions.contacts.second[back] + 970, 86_399)])
+        second = np.concatenate(
+            [np.full(len(new), 36_000), np.minimum(facts.decisions.contacts.second[back] + 970, 86_399)]
+        )
         granted = np.concatenate([~refused, np.zeros(len(back), bool)])
         return _sorted({
             "user_id": self.registry.user_id.take(pa.array(person)),

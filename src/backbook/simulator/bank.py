@@ -75,18 +75,40 @@ def _limits(chance: Chance, folk: People, accounts: Book, state: State, month: M
     alive = np.zeros(accounts.lines, bool)
     np.logical_or.at(alive, accounts.line, (state.status == OPEN) & (accounts.opened <= before.last))
     seasoned = alive & (months_of(accounts.opened)[first] <= month.number - 6) & (month.number - state.raised >= 6)
-    clean = (worst == 0) & seasoned & (folk.occupation[person] != STUDENT) & (state.limit < 30_000_000)
+    clean = (worst == 0) & seasoned & (folk.occupation[person] != STUDENT)
+    clean &= state.limit * 1.35 < total_cap(folk, accounts)
 
     raised = clean & (used > 0.35) & chance.happens(0.05, "bank raises", key, month=month.number)
     wish = 1 / (1 + np.exp(4.9 - 0.6 * folk.need[person] - 1.2 * used))
     asked = alive & ~raised & chance.happens(wish, "asks for more", key, month=month.number)
     granted = asked & clean & (used < 0.9)
-    festival = alive & clean & (month.month in (1, 9)) & (used > 0.3) & chance.happens(0.08, "festival limit", key, month=month.number)
+    festival = (
+        alive
+        & clean
+        & (month.month in (1, 9))
+        & (used > 0.3)
+        & chance.happens(0.08, "festival limit", key, month=month.number)
+    )
     return _limit_rows(chance, accounts, state, month, raised, asked, granted, festival)
 
 
+def total_cap(folk: People, accounts: Book) -> Array:
+    """总授信: what the bank would lend the customer of each line at most, in cents (CN-19)."""
+    first = np.unique(accounts.line, return_index=True)[1]
+    by_income = np.round(folk.income[accounts.person[first]] * 6, -3).astype(np.int64) * 100
+    cap: Array = np.maximum(by_income, accounts.first_limit * 3 // 2)
+    return cap
+
+
 def _limit_rows(
-    chance: Chance, accounts: Book, state: State, month: Month, raised: Array, asked: Array, granted: Array, festival: Array
+    chance: Chance,
+    accounts: Book,
+    state: State,
+    month: Month,
+    raised: Array,
+    asked: Array,
+    granted: Array,
+    festival: Array,
 ) -> Limits:
     step = 1.1 + 0.25 * chance.uniform("limit step", accounts.line_key, month=month.number)
     more = (state.limit * step).astype(np.int64) // 100_000 * 100_000
@@ -128,7 +150,10 @@ def _contacts(chance: Chance, folk: People, accounts: Book, state: State, month:
     chances[WAKE_OFFER] = np.where(clean & (idle > 150), np.where(idle > 900, 0.04, 0.12), 0)
     chances[WALLET_OFFER] = np.where(clean & (idle < 90) & (month.month % 3 == 0), 0.08, 0)
     chances[REMINDER] = np.where(alive & (cycles > 0), 0.9, 0)
-    drawn = [chance.happens(chances[offer], f"offer {offer}", accounts.key, month=month.number) for offer in range(len(OFFERS))]
+    drawn = [
+        chance.happens(chances[offer], f"offer {offer}", accounts.key, month=month.number)
+        for offer in range(len(OFFERS))
+    ]
     # One contact a month: the first that was drawn, in the order of the list.
     offer = np.argmax(np.stack(drawn), axis=0)
     account = np.flatnonzero(np.stack(drawn).any(axis=0))

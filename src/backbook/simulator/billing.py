@@ -116,7 +116,9 @@ def past_due_at_end(accounts: Book, state: State, month: Month) -> tuple[Array, 
 def _instalments(accounts: Book, state: State, on: Array, live: Array) -> list[Postings]:
     made = []
     for slot in range(PLANS_AT_ONCE):
-        who = np.flatnonzero(live & (state.plan[:, slot] > 0) & (state.plan_left[:, slot] > 0) & (state.plan_opened[:, slot] < on))
+        who = np.flatnonzero(
+            live & (state.plan[:, slot] > 0) & (state.plan_left[:, slot] > 0) & (state.plan_opened[:, slot] < on)
+        )
         principal, term = state.plan_principal[who, slot], state.plan_term[who, slot]
         state.plan_done[who, slot] += 1
         last = state.plan_done[who, slot] >= term
@@ -124,7 +126,10 @@ def _instalments(accounts: Book, state: State, on: Array, live: Array) -> list[P
         state.plan_left[who, slot] -= part
         fee = np.round(principal * state.plan_rate[who, slot]).astype(np.int64)
         midnight = np.zeros(len(who), np.int64)
-        made += [postings(who, on[who], midnight, INSTALMENT, part), postings(who, on[who], midnight, INSTALMENT_INTEREST, fee)]
+        made += [
+            postings(who, on[who], midnight, INSTALMENT, part),
+            postings(who, on[who], midnight, INSTALMENT_INTEREST, fee),
+        ]
     return made
 
 

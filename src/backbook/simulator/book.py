@@ -107,7 +107,8 @@ class State:
 
     def outstanding(self) -> Array:
         """Instalment principal not yet due, per account."""
-        return self.plan_left.sum(axis=1)
+        left: Array = self.plan_left.sum(axis=1)
+        return left
 
     def total(self) -> Array:
         return self.ledger + self.outstanding()
@@ -177,7 +178,8 @@ def _first_limit(chance: Chance, folk: People, person: Array, product: Array, ke
     luck = np.exp(0.35 * chance.normal("first limit", key))
     yuan = np.clip(folk.income[person] * of_income * luck, 2_000, 200_000)
     yuan = np.where(folk.occupation[person] == STUDENT, np.minimum(yuan, 5_000), yuan)
-    return (np.round(yuan, -3) * 100).astype(np.int64)
+    cents: Array = (np.round(yuan, -3) * 100).astype(np.int64)
+    return cents
 
 
 def first_state(settings: Settings, chance: Chance, folk: People, accounts: Book) -> State:
@@ -194,7 +196,7 @@ def first_state(settings: Settings, chance: Chance, folk: People, accounts: Book
     whole = np.zeros(n, np.int64)
     plans = np.zeros((n, PLANS_AT_ONCE), np.int64)
     return State(
-        pressure=folk.pressure + 0.8 * chance.normal("first pressure", folk.number),
+        pressure=folk.pressure + 0.7 * chance.normal("first pressure", folk.number),
         limit=accounts.first_limit.copy(),
         extra=np.zeros(accounts.lines, np.int64),
         extra_until=np.zeros(accounts.lines, np.int64),
@@ -223,13 +225,15 @@ def first_state(settings: Settings, chance: Chance, folk: People, accounts: Book
         plan_opened=plans.copy(),
         plans=whole.copy(),
         collected=np.full(n, NEVER, np.int64),
-        refused=np.stack([chance.happens(share, f"refuses {k}", folk.number) for k, share in enumerate(REFUSING)], axis=1),
+        refused=np.stack(
+            [chance.happens(share, f"refuses {k}", folk.number) for k, share in enumerate(REFUSING)], axis=1
+        ),
     )
 
 
 def sleep_hazard(folk: People, person: Array) -> Array:
     """The chance that a card in use falls asleep within a month."""
-    return np.clip(0.0052 * np.exp(-0.5 * folk.loyalty[person] - 0.35 * folk.activity[person]), 0, 0.2)
+    return np.clip(0.0046 * np.exp(-0.5 * folk.loyalty[person] - 0.35 * folk.activity[person]), 0, 0.2)
 
 
 def wake_hazard(folk: People, person: Array) -> Array:

@@ -48,8 +48,14 @@ class CallCentre:
         at, numbers = pa.array(rows), registry.folk.number[rows]
         luck = chance.uniform("name heard", numbers)
         surname = pc.utf8_slice_codeunits(registry.name.take(at), 0, 1)
-        title = pc.binary_join_element_wise(surname, pa.array(["先生", "女士"]).take(pa.array(registry.folk.woman[rows].astype(np.int8))), "")
-        name = pc.if_else(pa.array(luck < 0.55), registry.name.take(at), pc.if_else(pa.array(luck < 0.85), registry.misheard.take(at), title))
+        title = pc.binary_join_element_wise(
+            surname, pa.array(["先生", "女士"]).take(pa.array(registry.folk.woman[rows].astype(np.int8))), ""
+        )
+        name = pc.if_else(
+            pa.array(luck < 0.55),
+            registry.name.take(at),
+            pc.if_else(pa.array(luck < 0.85), registry.misheard.take(at), title),
+        )
         other = chance.happens(0.25, "calls from elsewhere", numbers)
         phone = pc.if_else(pa.array(other), registry.other_phone(rows), registry.phone(month.number, rows))
         form = pa.array(chance.whole(3, "phone form", numbers) == 0)
@@ -103,11 +109,19 @@ class CallCentre:
             refused = registry.chance.happens(REFUSING[channel], f"refuses {channel}", registry.folk.number[new])
             sides.append((new, np.full(len(new), channel), created[new], np.full(len(new), 36_000), ~refused))
         back = np.flatnonzero(reacted.opted_out & (made.channel != APP))
-        sides.append((registry.world.accounts.person[made.account[back]], made.channel[back], made.day[back], made.second[back], np.zeros(len(back), bool)))
-        person, channel, day, second, granted = (np.concatenate(column) for column in zip(*sides, strict=True))
+        sides.append(
+            (
+                registry.world.accounts.person[made.account[back]],
+                made.channel[back],
+                made.day[back],
+                made.second[back],
+                np.zeros(len(back), bool),
+            )
+        )
+        person, side, day, second, granted = (np.concatenate(column) for column in zip(*sides, strict=True))
         return _sorted({
             "客户号": registry.customer_no.take(pa.array(person)),
-            "渠道": Codes(channel, ["", "短信", "电话"]),
+            "渠道": Codes(side, ["", "短信", "电话"]),
             "意愿": Codes(granted.astype(np.int64), ["拒绝", "同意"]),
             "时间": Moments(day, second, "%Y/%m/%d %H:%M"),
         }, "客户号")  # fmt: skip
@@ -125,9 +139,15 @@ class CallCentre:
         person = np.concatenate([asked, complains])
         is_complaint = np.repeat([False, True], [len(asked), len(complains)])
         key = numbers[person]
-        score = np.clip(np.round(7.2 + 1.6 * registry.folk.loyalty[person] + 1.2 * chance.normal("answer", key, month=number)), 0, 10).astype(np.int64)
+        score = np.clip(
+            np.round(7.2 + 1.6 * registry.folk.loyalty[person] + 1.2 * chance.normal("answer", key, month=number)),
+            0,
+            10,
+        ).astype(np.int64)
         topic = np.where(is_complaint, chance.whole(len(COMPLAINTS), "topic", key, month=number), -1)
-        topic = np.where(is_complaint & late[person] & chance.happens(0.6, "collection topic", key, month=number), 5, topic)
+        topic = np.where(
+            is_complaint & late[person] & chance.happens(0.6, "collection topic", key, month=number), 5, topic
+        )
         day = month.first + chance.whole(month.length - 6, "feedback day", key, month=number)
         second = 32_400 + chance.whole(30_000, "feedback second", key, month=number)
         return _sorted({

@@ -60,7 +60,10 @@ def cards(world: World) -> Cards:
     columns = {
         MAIN: (np.ones(n, bool), issued, activated),
         VIRTUAL: (has_virtual(chance, accounts), *_later(world, "virtual", 40)),
-        SUPPLEMENTARY: (has_supplementary(chance, accounts) & _has_neighbour(world), *_later(world, "supplementary", 200)),
+        SUPPLEMENTARY: (
+            has_supplementary(chance, accounts) & _has_neighbour(world),
+            *_later(world, "supplementary", 200),
+        ),
         REPLACEMENT: (replaced < NEVER, replaced, np.where(activated < NEVER, replaced + 3, NEVER)),
     }
     return _assembled(world, columns, replaced)

@@ -48,17 +48,24 @@ class Chance:
 
     def normal(self, purpose: str, who: Array, *, month: int = 0, draw: Array | int | None = None) -> Array:
         """Standard normal numbers, from a table of 65,536 quantiles."""
-        return _quantiles()[self.bits(purpose, who, month=month, draw=draw) >> np.uint64(48)]
+        drawn: Array = _quantiles()[self.bits(purpose, who, month=month, draw=draw) >> np.uint64(48)]
+        return drawn
 
-    def happens(self, probability: Array | float, purpose: str, who: Array, *, month: int = 0, draw: int | None = None) -> Array:
+    def happens(
+        self, probability: Array | float, purpose: str, who: Array, *, month: int = 0, draw: int | None = None
+    ) -> Array:
         return self.uniform(purpose, who, month=month, draw=draw) < probability
 
-    def whole(self, below: Array | int, purpose: str, who: Array, *, month: int = 0, draw: Array | int | None = None) -> Array:
+    def whole(
+        self, below: Array | int, purpose: str, who: Array, *, month: int = 0, draw: Array | int | None = None
+    ) -> Array:
         """Whole numbers from 0 to `below` - 1."""
         drawn = self.uniform(purpose, who, month=month, draw=draw) * below
         return drawn.astype(np.int64)
 
-    def pick(self, weights: Array | list[float], purpose: str, who: Array, *, month: int = 0, draw: Array | int | None = None) -> Array:
+    def pick(
+        self, weights: Array | list[float], purpose: str, who: Array, *, month: int = 0, draw: Array | int | None = None
+    ) -> Array:
         """Positions in a list of weights that all of `who` share."""
         bounds = np.cumsum(weights) / np.sum(weights)
         drawn = self.uniform(purpose, who, month=month, draw=draw)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pyarrow as pa
 
-from .bank import BY_CUSTOMER, FIXED
+from .bank import BY_CUSTOMER, FIXED, total_cap
 from .billing import past_due_at_end
-from .book import BILL, CLOSED, OPEN, WRITTEN_OFF, State
+from .book import BILL, CLOSED, WRITTEN_OFF, State
 from .cards import Cards, cards
 from .chance import Array
 from .days import NEVER, Month, months_of
@@ -82,7 +82,9 @@ class Core:
         changed = (created < month.number) & registry.changed_in(month.number)[registry.person] & ~registry.again & ~new
         changed_day = month.first + 14
         ended = self._version(month.number - 1, np.flatnonzero(changed), None, changed_day)
-        begun = self._version(month.number, np.flatnonzero(new | changed), np.where(changed, changed_day, registry.created), NEVER)
+        begun = self._version(
+            month.number, np.flatnonzero(new | changed), np.where(changed, changed_day, registry.created), NEVER
+        )
         rows = {name: pa.concat_arrays([words(begun[name]), words(ended[name])]) for name in begun}
         return _by_id(rows, "KHH")
 
@@ -118,7 +120,9 @@ class Core:
 
     def _accounts(self, month: Month, state: State, facts: Facts) -> dict[str, object]:
         accounts, registry = self.world.accounts, self.registry
-        rows = np.flatnonzero((accounts.opened <= month.last) & ((state.closed >= month.first) | (state.status == OPEN)))
+        # Who closed is told once more; the written-off stay, for what is still recovered from them.
+        told = (state.closed >= month.first) | (state.status != CLOSED)
+        rows = np.flatnonzero((accounts.opened <= month.last) & told)
         rows = rows[np.argsort(registry.account_rank[rows])]
         cycles, days = facts.cycles[rows], facts.days_past_due[rows]
         outstanding = state.outstanding()[rows]
@@ -136,7 +140,9 @@ class Core:
             "ZMYE": Cents(state.ledger[rows]),
             "TZZE": Cents(state.ledger[rows] + outstanding),
             "FQYE": Cents(outstanding),
-            "SXYE": Cents(np.where(state.billed[rows] > state.due[rows, 0], state.bill[rows, BILL.index("revolving")], 0)),
+            "SXYE": Cents(
+                np.where(state.billed[rows] > state.due[rows, 0], state.bill[rows, BILL.index("revolving")], 0)
+            ),
             "YQJE": Cents(np.where(days > 0, _overdue(accounts.early, state)[rows], 0)),
             "YQTS": days,
             "YQQS": cycles,
@@ -146,7 +152,9 @@ class Core:
 
     def _cards(self, month: Month, state: State, first: bool) -> dict[str, object]:
         issued, gone = self.cards, self._gone(month, state)
-        this_month = [months_of(np.minimum(days, NEVER - 1)) == month.number for days in (issued.issued, issued.activated)]
+        this_month = [
+            months_of(np.minimum(days, NEVER - 1)) == month.number for days in (issued.issued, issued.activated)
+        ]
         moved = np.any(this_month, axis=0) | ((gone >= month.first) & (gone <= month.last))
         there = issued.issued <= month.last
         alive_before = state.closed[issued.account] >= month.first
@@ -168,29 +176,35 @@ class Core:
 
     def _gone(self, month: Month, state: State) -> Array:
         """The day on which each card became void: replaced, or its account closed."""
-        return np.minimum(np.where(self.cards.replaced < NEVER, self.cards.replaced + 10, NEVER), state.closed[self.cards.account])
+        return np.minimum(
+            np.where(self.cards.replaced < NEVER, self.cards.replaced + 10, NEVER), state.closed[self.cards.account]
+        )
 
     def _limits(self, month: Month, state: State, facts: Facts, first: bool) -> dict[str, object]:
+        """New lines with the customer's total, and the limits set, asked for or refused in the month."""
         accounts = self.world.accounts
         changes = facts.decisions.limits
         first_of_line = np.unique(accounts.line, return_index=True)[1]
         opened = accounts.opened[first_of_line]
         starts = months_of(opened)
-        given = np.flatnonzero((starts <= month.number) if first else (starts == month.number))
-        changed = np.isin(given, changes.line[changes.granted & (changes.kind == FIXED)])
-        given = given[~changed]
-        line = np.concatenate([given, changes.line])
-        zeros = np.zeros(len(given), np.int64)
+        new = np.flatnonzero((starts <= month.number) if first else (starts == month.number))
+        # A limit that changed in the first month is told as a change.
+        given = new[~np.isin(new, changes.line[changes.granted & (changes.kind == FIXED)])]
+        line = np.concatenate([given, new, changes.line])
+        sizes = [len(given), len(new), len(changes.line)]
+        never = np.full(sizes[0] + sizes[1], NEVER)
+        kind = np.concatenate([np.repeat([0, 2], sizes[:2]), changes.kind])
+        cap = total_cap(self.world.folk, accounts)
         return _by_id({
-            "EDH": self.registry.line_id.take(pa.array(line)),
+            "EDH": Codes(np.where(kind == 2, -1, line), self.registry.line_id),
             "KHH": self._customer(self.registry.record_of_account[first_of_line[line]]),
-            "EDLX": Codes(np.concatenate([zeros, changes.kind]), ["G", "L"]),
-            "EDJE": Cents(np.concatenate([state.limit[given], changes.amount])),
-            "SXRQ": Days(np.concatenate([opened[given], changes.day])),
-            "DQRQ": Days(np.concatenate([np.full(len(given), NEVER), changes.until])),
-            "SQF": Codes(np.concatenate([zeros, 1 + changes.asked_by]), ["K", "H", "K"]) if BY_CUSTOMER == 1 else None,
-            "SPJG": Codes(np.concatenate([zeros + 1, changes.granted.astype(np.int64)]), ["0", "1"]),
-        }, "EDH")  # fmt: skip
+            "EDLX": Codes(kind, ["G", "L", "Z"]),
+            "EDJE": Cents(np.concatenate([state.limit[given], cap[new], changes.amount])),
+            "SXRQ": Days(np.concatenate([opened[given], opened[new], changes.day])),
+            "DQRQ": Days(np.concatenate([never, changes.until])),
+            "SQF": Codes(np.concatenate([np.full(len(never), BY_CUSTOMER), changes.asked_by]), ["H", "K"]),
+            "SPJG": Codes(np.concatenate([np.ones(len(never), np.int64), changes.granted.astype(np.int64)]), ["0", "1"]),
+        }, "KHH")  # fmt: skip
 
     def _postings(self, month: Month, posted: Postings) -> dict[str, object]:
         number = self._serials(month, len(posted))
@@ -212,7 +226,10 @@ class Core:
             "MCC": Codes(posted.category, [row[1] for row in CATEGORIES]),
             "SHMC": Codes(posted.merchant, _MERCHANTS),
             "JYCS": _city_text(posted),
-            "GJDM": Codes(np.where(abroad >= 0, abroad + 1, np.where(posted.city >= 0, 0, -1)), ["CN", *(row[0] for row in ABROAD)]),
+            "GJDM": Codes(
+                np.where(abroad >= 0, abroad + 1, np.where(posted.city >= 0, 0, -1)),
+                ["CN", *(row[0] for row in ABROAD)],
+            ),
             "SRFS": Codes(np.where(spent, posted.online.astype(np.int64), -1), ["051", "812"]),
             "QBDM": Codes(posted.wallet, _WALLETS),
             "YBJE": Cents(original, given=abroad >= 0),
@@ -244,10 +261,13 @@ class Core:
     def _statements(self, month: Month, state: State, facts: Facts) -> dict[str, object]:
         """This month's statements, and last month's again once it is known what was paid on them."""
         accounts = self.world.accounts
-        rows = np.concatenate([facts.billed, facts.settled])
-        bills = np.concatenate([state.bill[facts.billed], facts.settled_bills])
-        known = np.concatenate([accounts.early[facts.billed], np.ones(len(facts.settled), bool)])
-        paid = np.concatenate([state.in_time[facts.billed], facts.settled_in_time])
+        # Accounts closed before the first delivery were never told.
+        told = state.closed[facts.settled] >= self.world.settings.first.first
+        settled = facts.settled[told]
+        rows = np.concatenate([facts.billed, settled])
+        bills = np.concatenate([state.bill[facts.billed], facts.settled_bills[told]])
+        known = np.concatenate([accounts.early[facts.billed], np.ones(len(settled), bool)])
+        paid = np.concatenate([state.in_time[facts.billed], facts.settled_in_time[told]])
         column = {name: bills[:, place] for place, name in enumerate(BILL)}
         order = np.lexsort((self.registry.account_rank[rows], column["on"]))
         money = ("total", "revolving", "instalments", "purchases", "advances", "payments", "interest", "fees", "limit")
@@ -266,7 +286,12 @@ class Core:
 
     def _plans(self, month: Month, state: State, facts: Facts) -> dict[str, object]:
         running, ended = plan_rows(state, (state.plan > 0) & (state.plan_left > 0)), facts.plans_ended
-        rows = PlanRows(**{field.name: np.concatenate([getattr(running, field.name), getattr(ended, field.name)]) for field in fields(PlanRows)})
+        rows = PlanRows(
+            **{
+                field.name: np.concatenate([getattr(running, field.name), getattr(ended, field.name)])
+                for field in fields(PlanRows)
+            }
+        )
         closed = np.concatenate([np.full(len(running.account), NEVER), np.full(len(ended.account), month.last)])
         # What is called in at once (closing, charge-off) ends early.
         early = np.where((closed < NEVER) & rows.early, closed, NEVER)
@@ -306,9 +331,24 @@ class Core:
         persons = np.flatnonzero((turn == number % 3) & (self.registry.created[: len(folk)] <= month.last))
         numbers, pressure = folk.number[persons], state.pressure[persons]
         lenders = chance.count(np.exp(0.2 + 0.35 * folk.need[persons]), "lenders", numbers)
-        limits = np.round(lenders * folk.income[persons] * np.exp(0.5 + 0.3 * chance.normal("other limits", numbers)), -3)
-        used = 1 / (1 + np.exp(1.0 - 0.5 * folk.need[persons] - 0.4 * pressure - 0.4 * chance.normal("other use", numbers, month=number)))
-        enquiries = chance.count(np.exp(-0.9 + 0.3 * folk.need[persons] + 0.35 * np.clip(pressure, -2, 4)), "enquiries", numbers, month=number)
+        limits = np.round(
+            lenders * folk.income[persons] * np.exp(0.5 + 0.3 * chance.normal("other limits", numbers)), -3
+        )
+        used = 1 / (
+            1
+            + np.exp(
+                1.0
+                - 0.5 * folk.need[persons]
+                - 0.4 * pressure
+                - 0.4 * chance.normal("other use", numbers, month=number)
+            )
+        )
+        enquiries = chance.count(
+            np.exp(-0.9 + 0.3 * folk.need[persons] + 0.35 * np.clip(pressure, -2, 4)),
+            "enquiries",
+            numbers,
+            month=number,
+        )
         worse = pressure + 0.8 * chance.normal("status elsewhere", numbers, month=number)
         worst = np.where(lenders > 0, np.searchsorted([2.6, 3.3, 3.9], worse), 0)
         return _by_id({
@@ -360,7 +400,8 @@ class Core:
 
 
 def _overdue(early: Array, state: State) -> Array:
-    return np.where(early, state.due.sum(axis=1), state.due[:, 1:].sum(axis=1))
+    overdue: Array = np.where(early, state.due.sum(axis=1), state.due[:, 1:].sum(axis=1))
+    return overdue
 
 
 def _city_text(posted: Postings) -> Codes:

@@ -56,7 +56,9 @@ class Delivery:
     def __enter__(self) -> Delivery:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._writer.shutdown(wait=True, cancel_futures=error is not None)
         if error is None:
             for waiting in self._waiting:
@@ -276,5 +278,10 @@ def _timeless(data: bytes) -> bytes:
 
 def _write_parquet(file: Path, columns: Mapping[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.table({name: words(column) if isinstance(column, Codes | Days | Cents | Same | Moments) else column for name, column in columns.items()})
+    table = pa.table(
+        {
+            name: words(column) if isinstance(column, Codes | Days | Cents | Same | Moments) else column
+            for name, column in columns.items()
+        }
+    )
     pq.write_table(table, file, compression="zstd")

@@ -142,11 +142,11 @@ def live(world: World, state: State, month: Month, decisions: Decisions) -> Fact
 def _press(world: World, state: State, month: Month) -> None:
     """What presses moves back to its mean; now and then a shock (a job, a bill, an illness)."""
     folk, chance, number = world.folk, world.chance, month.number
-    strikes = chance.happens(0.0060 * np.exp(-0.5 * folk.stability), "shock", folk.number, month=number)
+    strikes = chance.happens(0.0085 * np.exp(-0.5 * folk.stability), "shock", folk.number, month=number)
     size = 1.2 - 1.0 * np.log1p(-chance.uniform("shock size", folk.number, month=number))
     mean = folk.pressure + world.settings.downturn
-    drift = 0.24 * chance.normal("drift", folk.number, month=number)
-    state.pressure = mean + 0.93 * (state.pressure - mean) + drift + strikes * np.minimum(size, 4.5)
+    drift = 0.26 * chance.normal("drift", folk.number, month=number)
+    state.pressure = mean + 0.92 * (state.pressure - mean) + drift + strikes * np.minimum(size, 4.5)
 
 
 def _wake(world: World, state: State, month: Month, decisions: Decisions) -> Array:
@@ -209,7 +209,9 @@ def _collect(state: State, month: Month, cycles: Array) -> tuple[Array, Array]:
 def _ask_to_close(world: World, state: State, month: Month) -> Array:
     folk, accounts, chance = world.folk, world.accounts, world.chance
     person = accounts.person
-    hazard = 0.0022 * np.exp(-0.6 * folk.loyalty[person] + 0.25 * folk.price_taste[person]) * np.where(state.awake, 1.0, 2.0)
+    hazard = (
+        0.0022 * np.exp(-0.6 * folk.loyalty[person] + 0.25 * folk.price_taste[person]) * np.where(state.awake, 1.0, 2.0)
+    )
     there = (state.status == OPEN) & (accounts.opened < month.first - 60)
     asks = there & ~state.leaving & ~state.blocked & chance.happens(hazard, "leaves", accounts.key, month=month.number)
     state.leaving = state.leaving | asks
@@ -223,7 +225,13 @@ def _close(world: World, state: State, month: Month) -> list[Postings]:
     state.status[nothing] = CLOSED
     state.closed[nothing] = month.last
     settling = np.flatnonzero(state.leaving & (state.status == OPEN) & state.plan_left.any(axis=1))
-    called = postings(settling, np.full(len(settling), month.last), np.full(len(settling), 20 * 3600), ALL_AT_ONCE, state.outstanding()[settling])
+    called = postings(
+        settling,
+        np.full(len(settling), month.last),
+        np.full(len(settling), 20 * 3600),
+        ALL_AT_ONCE,
+        state.outstanding()[settling],
+    )
     state.plan_left[settling] = 0
     post(state, called)
     return [called]
@@ -233,7 +241,10 @@ def _write_off(world: World, state: State, month: Month, days: Array) -> tuple[l
     """核销: the lost leave the book some time after 180 days; a little of it comes back later."""
     accounts, chance = world.accounts, world.chance
     old = (state.status == OPEN) & (days > CHARGE_OFF_AFTER_DAYS)
-    gone = old & (chance.happens(CHARGE_OFF_CHANCE, "write off", accounts.key, month=month.number) | (days > CHARGE_OFF_BY_DAYS - 30))
+    gone = old & (
+        chance.happens(CHARGE_OFF_CHANCE, "write off", accounts.key, month=month.number)
+        | (days > CHARGE_OFF_BY_DAYS - 30)
+    )
     who = np.flatnonzero(gone)
     evening = np.full(len(who), 21 * 3600)
     day = np.full(len(who), month.last)

@@ -53,11 +53,17 @@ def _begun(world: World, state: State, facts: Facts, kind: int, month: Month) ->
     accounts, chance = world.accounts, world.chance
     likely = np.full(len(accounts), {DISPUTE: 0.0010, HARDSHIP: 0.0, FRAUD: 0.0002}[kind])
     if kind == HARDSHIP:
-        pressed = (facts.cycles >= 2) & (state.pressure[accounts.person] > 1.5) & (world.folk.diligence[accounts.person] > -0.5)
+        pressed = (
+            (facts.cycles >= 2)
+            & (state.pressure[accounts.person] > 1.5)
+            & (world.folk.diligence[accounts.person] > -0.5)
+        )
         likely = np.where(pressed & (state.status == OPEN), 0.06, 0.0)
     there = (accounts.activated < month.first) & (state.closed > month.last)
     account = np.flatnonzero(there & chance.happens(likely, f"mark {kind}", accounts.key, month=month.number))
-    return account, month.first + chance.whole(month.length, f"mark day {kind}", accounts.key[account], month=month.number)
+    return account, month.first + chance.whole(
+        month.length, f"mark day {kind}", accounts.key[account], month=month.number
+    )
 
 
 def _rows(world: World, facts: Facts, kind: int, account: Array, since: Array, until: int) -> Marks:
@@ -74,7 +80,10 @@ def _of_persons(world: World, month: Month, first: bool) -> list[Marks]:
     new = (opened <= month.last) & ((opened >= month.first) | first)
     students = np.flatnonzero(new & (folk.occupation == STUDENT))
     never = np.flatnonzero(new & chance.happens(0.006, "no promotion", folk.number))
-    died = np.flatnonzero((opened < month.first) & chance.happens(0.00004 * np.exp(0.05 * (folk.age - 40)), "dies", folk.number, month=month.number))
+    died = np.flatnonzero(
+        (opened < month.first)
+        & chance.happens(0.00004 * np.exp(0.05 * (folk.age - 40)), "dies", folk.number, month=month.number)
+    )
     return [
         _of(students, ENROLLED, opened[students]),
         _of(never, NO_PROMOTION, opened[never]),

@@ -37,7 +37,9 @@ class Partner:
         at, numbers = pa.array(rows), registry.folk.number[rows]
         surname, given = (part.take(at) for part in registry.pinyin)
         turned = pa.array(chance.happens(0.4, "name turned", numbers))
-        name = pc.if_else(turned, pc.binary_join_element_wise(given, surname, " "), pc.binary_join_element_wise(surname, given, " "))
+        name = pc.if_else(
+            turned, pc.binary_join_element_wise(given, surname, " "), pc.binary_join_element_wise(surname, given, " ")
+        )
         loud = pa.array(chance.happens(0.25, "name loud", numbers))
         old = pa.array(chance.happens(0.2, "member old phone", numbers))
         phone = pc.if_else(old, registry.old_phone(rows), registry.phone(month.number, rows))

@@ -29,7 +29,7 @@ from .settings import (
 BILL_PLAN, PURCHASE_PLAN, CASH_PLAN = range(3)
 
 # What each unpaid statement adds to the odds of not paying the next: the deeper, the rarer the way back.
-_DEEPER = np.array([0.0, 1.5, 2.3, 3.0, 3.6, 4.1, 4.6] + [5.0] * (AGES - 6))
+_DEEPER = np.array([0.0, 2.4, 3.7, 4.7, 5.2, 5.5, 5.8] + [6.0] * (AGES - 6))
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,16 @@ def miss_probability(folk: People, accounts: Book, state: State, who: Array) -> 
     line = accounts.line[who]
     used = per_line(accounts, np.maximum(state.total(), 0))[line] / np.maximum(state.limit[line], 1)
     behind = np.maximum(unpaid_statements(state.due[who]), 0)
-    odds = -4.95 + 1.25 * state.pressure[person] + 0.8 * (np.minimum(used, 1.3) - 0.5) + _DEEPER[behind]
+    weight = np.where(behind == 0, 0.74, 0.35)  # who is behind is held there by more than the pressure of the day
+    odds = -4.70 + weight * state.pressure[person] + 1.8 * (np.minimum(used, 1.2) - 0.5) + _DEEPER[behind]
     odds = odds - 0.25 * folk.diligence[person] - 0.4 * accounts.autopay[who]
-    return 1 / (1 + np.exp(-odds))
+    probability: Array = 1 / (1 + np.exp(-odds))
+    return probability
 
 
-def pay(chance: Chance, folk: People, accounts: Book, state: State, month: Month, early: bool, wishes: Wishes) -> list[Postings]:
+def pay(
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, early: bool, wishes: Wishes
+) -> list[Postings]:
     """The payments on statements that fall due in this month, for early or for late cycle days."""
     due_here = (accounts.early == early) & (state.status == OPEN) & (state.billed > 0)
     who = np.flatnonzero(due_here)
@@ -76,7 +80,9 @@ def _payments(chance: Chance, folk: People, accounts: Book, state: State, month:
     day = np.where(lateness > 0, due_day + lateness, np.where(accounts.autopay[able], due_day, due_day - before))
     day = np.clip(day, month.first, month.last)
     settle(state, able, amount, in_time=lateness <= GRACE_DAYS)
-    second = np.where(accounts.autopay[able], 2 * 3600, 8 * 3600) + chance.whole(12 * 3600, "pay second", key, month=month.number)
+    second = np.where(accounts.autopay[able], 2 * 3600, 8 * 3600) + chance.whole(
+        12 * 3600, "pay second", key, month=month.number
+    )
     code = np.where(accounts.autopay[able] & (lateness == 0), PAYMENT_BY_DEBIT, PAYMENT)
     return postings(able, day, second, code, -amount)
 
@@ -97,7 +103,7 @@ def _how_much(chance: Chance, folk: People, accounts: Book, state: State, month:
     person, key = accounts.person[able], accounts.key[able]
     bill, least = state.billed[able], state.due[able].sum(axis=1)
     pressure, habit = state.pressure[person], folk.habit[person]
-    whole_odds = np.array([2.5, 3.2, 1.2, -3.6, -4.5])[habit] - 0.9 * np.maximum(pressure, -1)
+    whole_odds = np.array([2.5, 3.2, 1.2, -3.6, -4.5])[habit] - 2.0 * np.maximum(pressure, -0.3)
     whole = chance.happens(1 / (1 + np.exp(-whole_odds)), "pays all", key, month=month.number) | (bill <= 20_000)
     whole |= state.leaving[able]
     some = np.where(habit == MINIMUM, least, _towards_target(chance, folk, accounts, state, month, able))
@@ -118,19 +124,26 @@ def _towards_target(chance: Chance, folk: People, accounts: Book, state: State, 
     """Who revolves pays what brings the debt near the utilisation that feels right."""
     person, line = accounts.person[able], accounts.line[able]
     drift = 0.05 * chance.normal("payment drift", accounts.key[able], month=month.number)
-    feels_right = np.clip(folk.target[person] + 0.06 * np.clip(state.pressure[person], -1, 3) + drift, 0, 1)
+    feels_right = np.clip(folk.target[person] + 0.12 * np.clip(state.pressure[person], -1, 2.5) + drift, 0, 1)
     share = state.limit[line] * np.where(accounts.place[able] == 0, 1.0, 0.4)
-    return np.maximum(state.total()[able] - (feels_right * share).astype(np.int64), 0)
+    too_much: Array = np.maximum(state.total()[able] - (feels_right * share).astype(np.int64), 0)
+    return too_much
 
 
-def _lateness(chance: Chance, folk: People, accounts: Book, state: State, month: Month, able: Array, due_day: Array) -> Array:
+def _lateness(
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, able: Array, due_day: Array
+) -> Array:
     """Days after the due date; the forgetful pay late though they could. All before the next statement."""
     key, person = accounts.key[able], accounts.person[able]
-    odds = -2.9 - 0.8 * folk.diligence[person] + 0.25 * state.pressure[person]
+    odds = -2.9 - 0.7 * folk.diligence[person] + 0.6 * state.pressure[person]
     late = chance.happens(1 / (1 + np.exp(-odds)), "late", key, month=month.number) & ~accounts.autopay[able]
     next_statement = month.first + accounts.cycle_day[able] - 1
     room = np.where(accounts.early[able], month.last - due_day, next_statement - 1 - due_day)
-    return np.where(late, np.minimum(1 + chance.whole(np.maximum(room, 1), "late days", key, month=month.number), np.maximum(room, 0)), 0)
+    return np.where(
+        late,
+        np.minimum(1 + chance.whole(np.maximum(room, 1), "late days", key, month=month.number), np.maximum(room, 0)),
+        0,
+    )
 
 
 def _into_instalments(
@@ -151,7 +164,9 @@ def _into_instalments(
     return [of_bill, *_cash_loans(chance, folk, accounts, state, month, able[~chosen])]
 
 
-def _cash_loans(chance: Chance, folk: People, accounts: Book, state: State, month: Month, able: Array) -> list[Postings]:
+def _cash_loans(
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, able: Array
+) -> list[Postings]:
     """现金分期: at most 50,000 yuan and two years (CN-20)."""
     key, person, line = accounts.key[able], accounts.person[able], accounts.line[able]
     wish = -4.9 + 0.5 * state.pressure[person] + 0.5 * folk.need[person] + 1.0 * (folk.habit[person] >= INSTALMENT)
@@ -168,12 +183,16 @@ def _cash_loans(chance: Chance, folk: People, accounts: Book, state: State, mont
     return [paid_out, turned]
 
 
-def _open_plans(chance: Chance, accounts: Book, state: State, month: Month, account: Array, principal: Array, kind: Array) -> Postings:
+def _open_plans(
+    chance: Chance, accounts: Book, state: State, month: Month, account: Array, principal: Array, kind: Array
+) -> Postings:
     """Open one plan for each account and take its principal out of what is due at once."""
     key = accounts.key[account]
     term = chance.pick([22, 25, 38, 15], "term", key, month=month.number)
     slot = np.argmax(state.plan[account] == 0, axis=1)
-    day = np.clip(state.bill[account, ON] + 2 + chance.whole(15, "plan day", key, month=month.number), month.first, month.last)
+    day = np.clip(
+        state.bill[account, ON] + 2 + chance.whole(15, "plan day", key, month=month.number), month.first, month.last
+    )
     state.plans[account] += 1
     state.plan[account, slot] = state.plans[account]
     state.plan_principal[account, slot] = principal
@@ -187,4 +206,14 @@ def _open_plans(chance: Chance, accounts: Book, state: State, month: Month, acco
     return postings(account, day, second, INTO_INSTALMENTS, -principal)
 
 
-__all__ = ["CLOSING", "FULL", "PLANS_AT_ONCE", "REVOLVER", "Wishes", "miss_probability", "pay", "settle", "unpaid_statements"]
+__all__ = [
+    "CLOSING",
+    "FULL",
+    "PLANS_AT_ONCE",
+    "REVOLVER",
+    "Wishes",
+    "miss_probability",
+    "pay",
+    "settle",
+    "unpaid_statements",
+]

@@ -66,7 +66,9 @@ def people(settings: Settings, chance: Chance, numbers: Array) -> People:
 
 
 def _seen(settings: Settings, chance: Chance, numbers: Array) -> dict[str, Array]:
-    age_years = np.clip(20 + 46 * chance.uniform("age", numbers) ** 1.5 + 2 * chance.normal("age more", numbers), 19, 72)
+    age_years = np.clip(
+        20 + 46 * chance.uniform("age", numbers) ** 1.5 + 2 * chance.normal("age more", numbers), 19, 72
+    )
     birth = number_of(settings.end) - (age_years * 365.25).astype(np.int64)
     city = chance.pick([place[5] for place in CITIES], "city", numbers)
     education = chance.pick([28, 32, 33, 7], "education", numbers)
@@ -96,12 +98,12 @@ def _hidden(settings: Settings, chance: Chance, numbers: Array, seen: dict[str, 
     stability = 0.8 * chance.normal("stability", numbers) - _RISK[seen["occupation"]]
     habit = _habit(settings, chance, numbers, need)
     activity = chance.normal("activity", numbers)
-    share = np.exp(-1.10 + 0.50 * chance.normal("share", numbers) + 0.15 * activity)
+    share = np.exp(-0.98 + 0.50 * chance.normal("share", numbers) + 0.15 * activity)
     return People(
         number=numbers,
         **seen,
         need=need,
-        pressure=0.45 * need - 0.40 * wealth - 0.30 * stability + 0.65 * chance.normal("pressure", numbers),
+        pressure=0.35 * need - 0.35 * wealth - 0.25 * stability + 0.45 * chance.normal("pressure", numbers),
         stability=stability,
         diligence=chance.normal("diligence", numbers) - 0.2 * need,
         activity=activity,
@@ -126,5 +128,3 @@ def _habit(settings: Settings, chance: Chance, numbers: Array, need: Array) -> A
     edges = [NormalDist().inv_cdf(min(max(bound, 1e-9), 1 - 1e-9)) for bound in bounds]
     habit = 1 + np.searchsorted(edges, appetite, side="right")
     return np.where(chance.happens(settings.mix["unused"], "unused", numbers), UNUSED, habit)
-
-

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from .chance import Array
 from .book import Book, State
+from .chance import Array
 
 PURCHASE, CASH, CASH_LOAN, REFUND = 1000, 2000, 2100, 3000
 PAYMENT, PAYMENT_BY_DEBIT = 4000, 4001
@@ -65,7 +65,9 @@ class Postings:
 def postings(account: Array, day: Array, second: Array, code: Array | int, amount: Array, **more: Array) -> Postings:
     """Postings of which only what is named differs from the usual."""
     n = len(account)
-    usual = {name: np.full(n, -1, np.int64) for name in ("category", "merchant", "city", "abroad", "wallet", "reverses")}
+    usual = {
+        name: np.full(n, -1, np.int64) for name in ("category", "merchant", "city", "abroad", "wallet", "reverses")
+    }
     usual |= {"online": np.zeros(n, bool), "card": np.zeros(n, np.int64)}
     codes = np.broadcast_to(np.asarray(code, np.int64), n)
     return Postings(account=account, day=day, second=second, code=codes, amount=amount, **(usual | more))
@@ -73,7 +75,9 @@ def postings(account: Array, day: Array, second: Array, code: Array | int, amoun
 
 def together(parts: list[Postings]) -> Postings:
     """All postings of a month in the order of time; `reverses` must only point into the first part."""
-    whole = Postings(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Postings)})
+    whole = Postings(
+        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Postings)}
+    )
     order = np.lexsort((whole.account, whole.second, whole.day))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))

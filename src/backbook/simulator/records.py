@@ -171,7 +171,9 @@ class Registry:
         """The name as somebody wrote it who only heard it: a character of the same sound."""
         parts = self.name_parts
         men, women = _homophones(GIVEN_MEN), _homophones(GIVEN_WOMEN)
-        heard = np.where(self.folk.woman, women[np.minimum(parts.first, len(women) - 1)], men[np.minimum(parts.first, len(men) - 1)])
+        heard = np.where(
+            self.folk.woman, women[np.minimum(parts.first, len(women) - 1)], men[np.minimum(parts.first, len(men) - 1)]
+        )
         return self._join_name(parts.surname, heard, parts.second, 0)
 
     @cached_property
@@ -187,9 +189,13 @@ class Registry:
         picked = []
         for place in (first, second):
             men = pools[0].take(pa.array(np.where(place < 0, len(pools[0]) - 1, np.minimum(place, len(pools[0]) - 1))))
-            women = pools[1].take(pa.array(np.where(place < 0, len(pools[1]) - 1, np.minimum(place, len(pools[1]) - 1))))
+            women = pools[1].take(
+                pa.array(np.where(place < 0, len(pools[1]) - 1, np.minimum(place, len(pools[1]) - 1)))
+            )
             picked.append(pc.if_else(pa.array(self.folk.woman), women, men))
-        family = pa.array([*pairs(SURNAMES)[form], ""]).take(pa.array(np.where(surname < 0, len(pairs(SURNAMES)[form]), surname)))
+        family = pa.array([*pairs(SURNAMES)[form], ""]).take(
+            pa.array(np.where(surname < 0, len(pairs(SURNAMES)[form]), surname))
+        )
         return pc.binary_join_element_wise(family, *picked, "")
 
     # ── documents, mail, addresses ──
@@ -200,7 +206,11 @@ class Registry:
         numbers = self.folk.number
         # Two people under one number: one in a thousand has the neighbour's.
         other = np.minimum(numbers ^ 1, self.world.settings.customers - 1)
-        shared = self.chance.happens(0.001, "shared document", numbers) & (other - numbers[0] < len(numbers)) & (other >= numbers[0])
+        shared = (
+            self.chance.happens(0.001, "shared document", numbers)
+            & (other - numbers[0] < len(numbers))
+            & (other >= numbers[0])
+        )
         position = np.where(shared, other - numbers[0], np.arange(len(numbers)))
         region = 10_000 + self.chance.whole(90_000, "document region", numbers)
         serial = self.chance.whole(500, "document serial", numbers) * 2 + ~self.folk.woman
@@ -214,7 +224,9 @@ class Registry:
     def short_document(self) -> pa.Array:
         """The fifteen digits of before 1999, as an old record still has them."""
         whole = self.document
-        return pc.binary_join_element_wise(pc.utf8_slice_codeunits(whole, 0, 6), pc.utf8_slice_codeunits(whole, 8, 17), "")
+        return pc.binary_join_element_wise(
+            pc.utf8_slice_codeunits(whole, 0, 6), pc.utf8_slice_codeunits(whole, 8, 17), ""
+        )
 
     @cached_property
     def email(self) -> pa.Array:
@@ -251,7 +263,8 @@ class Registry:
 
     def changed_in(self, month: int) -> Array:
         """Who got another phone, address or income in this very month."""
-        return np.any([self.change_month(what) == month for what in ("phone", "address", "income")], axis=0)
+        changed: Array = np.any([self.change_month(what) == month for what in ("phone", "address", "income")], axis=0)
+        return changed
 
 
 def _numbers(values: Array) -> pa.Array:
@@ -283,16 +296,25 @@ def _address(chance: Chance, key: Array, city: Array, form: str) -> pa.Array:
     room = _numbers((1 + chance.whole(28, "floor", key)) * 100 + 1 + chance.whole(4, "room", key))
     place = pa.array(city)
     names = pa.array([row[0] for row in CITIES]).take(place)
-    district = pa.array([name for row in CITIES for name in row[7].split()]).take(pa.array(city * 4 + chance.whole(4, "district", key)))
+    district = pa.array([name for row in CITIES for name in row[7].split()]).take(
+        pa.array(city * 4 + chance.whole(4, "district", key))
+    )
     if form == "latin":
         parts = (number, pa.array(latin).take(road), pa.array([row[6] for row in CITIES]).take(place))
         return pc.binary_join_element_wise(*parts, ", ")
     if form == "short":
         bare = pa.array([row[0].removesuffix("市") for row in CITIES]).take(place)
-        return pc.binary_join_element_wise(bare, district, pa.array(roads).take(road), number, pc.binary_join_element_wise("-", building, "-", room, ""), "")
+        return pc.binary_join_element_wise(
+            bare,
+            district,
+            pa.array(roads).take(road),
+            number,
+            pc.binary_join_element_wise("-", building, "-", room, ""),
+            "",
+        )
     if form == "heard":
         return pc.binary_join_element_wise(district, pa.array(roads).take(road), number, "号", building, "栋", room, "")
     province = pa.array(["" if row[1] == row[0] else row[1] for row in CITIES]).take(place)
-    return pc.binary_join_element_wise(province, names, district, pa.array(roads).take(road), number, "号", building, "栋", room, "室", "")
-
-
+    return pc.binary_join_element_wise(
+        province, names, district, pa.array(roads).take(road), number, "号", building, "栋", room, "室", ""
+    )

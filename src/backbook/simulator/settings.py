@@ -46,17 +46,25 @@ class Settings:
         if self.customers < 1:
             raise NotAllowed(f"{self.customers} customers cannot be simulated. At least 1 is needed.")
         if self.months < 3:
-            raise NotAllowed(f"{self.months} months cannot be simulated. At least 3 are needed: one to look back on, one to decide on, one to see.")
+            raise NotAllowed(
+                f"{self.months} months cannot be simulated. At least 3 are needed: one to look back on, one to decide on, one to see."
+            )
         if not 0 <= self.seed < 2**63:
             raise NotAllowed(f"The seed {self.seed} is not possible. It is a whole number from 0 to {2**63 - 1}.")
         if self.end != month_of(self.end).end:
-            raise NotAllowed(f"The simulation cannot end on {self.end}: it runs in whole months. The last day of that month is {month_of(self.end).end}.")
+            raise NotAllowed(
+                f"The simulation cannot end on {self.end}: it runs in whole months. The last day of that month is {month_of(self.end).end}."
+            )
         self._check_mix()
 
     def _check_mix(self) -> None:
         if set(self.mix) != set(HABITS):
             raise NotAllowed(f"The mix of customers names {sorted(self.mix)}. It needs exactly {list(HABITS)}.")
-        for name, share in [*self.mix.items(), ("wallet_share", self.wallet_share), ("autopay_share", self.autopay_share)]:
+        for name, share in [
+            *self.mix.items(),
+            ("wallet_share", self.wallet_share),
+            ("autopay_share", self.autopay_share),
+        ]:
             if not 0 <= share <= 1:
                 raise NotAllowed(f"The share {name} = {share} is not possible. A share lies between 0 and 1.")
         if abs(sum(self.mix.values()) - 1) > 1e-6:
@@ -113,8 +121,8 @@ CASH_FEE_SHARE, CASH_FEE_LEAST = 0.01, 1_000
 TERMS = ((3, 0.0075), (6, 0.0068), (12, 0.0060), (24, 0.0060))
 PLANS_AT_ONCE = 3
 
-# What an issuer does with the lost: written off some time after 180 days, at the latest after 360.
-CHARGE_OFF_AFTER_DAYS, CHARGE_OFF_BY_DAYS, CHARGE_OFF_CHANCE = 180, 360, 0.12
+# What an issuer does with the lost: written off some time after 180 days, at the latest after 390.
+CHARGE_OFF_AFTER_DAYS, CHARGE_OFF_BY_DAYS, CHARGE_OFF_CHANCE = 180, 390, 0.05
 
 # Months with more or less spending than usual: Spring Festival, 618, National Day, Double Eleven.
 SEASON = (1.08, 0.95, 0.97, 0.98, 1.02, 1.06, 0.98, 0.99, 1.02, 1.05, 1.12, 1.06)

@@ -61,7 +61,12 @@ def _simulate_part(settings: Settings, numbers: Array, part: int, raw: Delivery,
         tell(f"living {month.end:%Y-%m} (before the first file)")
         live(world, state, month, present_policy(world.chance, world.folk, world.accounts, state, month))
     registry = Registry(world)
-    core, app, calls, shop = Core.of(registry, part), App(registry, part), CallCentre(registry, part), Partner(registry, part)
+    core, app, calls, shop = (
+        Core.of(registry, part),
+        App(registry, part),
+        CallCentre(registry, part),
+        Partner(registry, part),
+    )
     truth.persons(true, registry, part)
     for number in range(settings.first.number, settings.last.number + 1):
         month = Month(number)
@@ -78,7 +83,9 @@ def _last_day(start: date | None, end: date | None, months: int) -> date:
     if start is None:
         return end or END
     if start.day != 1:
-        raise NotAllowed(f"The simulation cannot start on {start}: it runs in whole months. Give the first day of a month.")
+        raise NotAllowed(
+            f"The simulation cannot start on {start}: it runs in whole months. Give the first day of a month."
+        )
     last = Month(month_of(start).number + max(months, 1) - 1).end
     if end is not None and end != last:
         raise NotAllowed(f"{months} months from {start} end on {last}, not on {end}. Give one of the two.")

@@ -29,7 +29,9 @@ class Requests:
     reason: Array
 
 
-def spend(chance: Chance, folk: People, accounts: Book, state: State, month: Month, wallet_share: float) -> tuple[Postings, Requests]:
+def spend(
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, wallet_share: float
+) -> tuple[Postings, Requests]:
     """The purchases, refunds, cash advances and their fees of a month, and what was declined."""
     wanted = _purchases(chance, folk, accounts, state, month, wallet_share)
     advances = _advances(chance, folk, accounts, state, month)
@@ -43,14 +45,17 @@ def spend(chance: Chance, folk: People, accounts: Book, state: State, month: Mon
 
 def may_spend(accounts: Book, state: State, month: Month) -> Array:
     usable = (state.status == OPEN) & ~state.leaving & ~state.blocked
-    return usable & state.awake & (accounts.activated <= month.last)
+    able: Array = usable & state.awake & (accounts.activated <= month.last)
+    return able
 
 
-def _purchases(chance: Chance, folk: People, accounts: Book, state: State, month: Month, wallet_share: float) -> Postings:
+def _purchases(
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, wallet_share: float
+) -> Postings:
     able = np.flatnonzero(may_spend(accounts, state, month))
     person = accounts.person[able]
     share = np.where(accounts.place[able] == 0, 1.0, 0.45)
-    count = chance.count(folk.purchases[person] * share ** 0.5, "purchases", accounts.key[able], month=month.number)
+    count = chance.count(folk.purchases[person] * share**0.5, "purchases", accounts.key[able], month=month.number)
     typical = _budget(chance, folk, accounts, state, month, able) * share**0.5 / folk.purchases[person]
     owner = np.repeat(np.arange(len(able)), count)
     nth = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
@@ -93,8 +98,9 @@ def _budget(chance: Chance, folk: People, accounts: Book, state: State, month: M
     """What each account would like to spend in the month, in cents."""
     person, line = accounts.person[able], accounts.line[able]
     used = per_line(accounts, np.maximum(state.total(), 0))[line] / np.maximum(state.limit[line], 1)
-    room = np.where(folk.habit[person] > FULL, np.clip(0.30 + 1.7 * (folk.target[person] + 0.12 - used), 0.08, 1.7), 1.0)
-    pressed = 1 + 0.15 * np.clip(state.pressure[person], 0, 3)
+    feels_right = folk.target[person] + 0.12 + 0.10 * np.clip(state.pressure[person], -1, 3)
+    room = np.where(folk.habit[person] > FULL, np.clip(0.35 + 1.8 * (feels_right - used), 0.08, 1.8), 1.0)
+    pressed = 1 + 0.22 * np.clip(state.pressure[person], 0, 3)
     mood = np.exp(0.25 * chance.normal("mood", accounts.key[able], month=month.number))
     wish = 100 * folk.budget[person] * SEASON[month.month - 1] * room * pressed * mood
     return np.minimum(wish, 0.6 * state.limit[line])
@@ -106,7 +112,8 @@ def _category(draw: _Draws, taste: Array) -> Array:
     # One search over the five lists laid end to end.
     laid = (bounds + np.arange(len(TASTES))[:, None]).ravel()
     found = np.searchsorted(laid, draw.uniform("category") + taste, side="right")
-    return np.minimum(found - taste * len(CATEGORIES), len(CATEGORIES) - 1)
+    category: Array = np.minimum(found - taste * len(CATEGORIES), len(CATEGORIES) - 1)
+    return category
 
 
 def _moment(draw: _Draws, month: Month) -> tuple[Array, Array]:
@@ -125,14 +132,16 @@ def _amount(draw: _Draws, category: Array, typical: Array) -> Array:
     cents = typical * _column(2)[category] * np.exp(spread * draw.normal("ticket") - spread**2 / 2)
     whole_yuan = draw.uniform("round") < 0.3
     cents = np.where(whole_yuan, np.round(cents, -2), np.round(cents))
-    return np.maximum(cents, 100).astype(np.int64)
+    amount: Array = np.maximum(cents, 100).astype(np.int64)
+    return amount
 
 
 def _merchant(draw: _Draws, category: Array) -> Array:
     """Position in the list of all merchants, category after category."""
     sizes = np.array([len(row[5].split()) for row in CATEGORIES])
     starts = np.cumsum(sizes) - sizes
-    return starts[category] + (draw.uniform("merchant") ** 1.5 * sizes[category]).astype(np.int64)
+    place: Array = starts[category] + (draw.uniform("merchant") ** 1.5 * sizes[category]).astype(np.int64)
+    return place
 
 
 def _where(draw: _Draws, home: Array, online: Array) -> tuple[Array, Array]:
@@ -153,14 +162,16 @@ def has_virtual(chance: Chance, accounts: Book) -> Array:
 
 
 def has_supplementary(chance: Chance, accounts: Book) -> Array:
-    return chance.happens(0.035, "supplementary card", accounts.key) & (accounts.place == 0) & (accounts.activated < NEVER)
+    given = chance.happens(0.035, "supplementary card", accounts.key) & (accounts.place == 0)
+    held: Array = given & (accounts.activated < NEVER)
+    return held
 
 
 def _advances(chance: Chance, folk: People, accounts: Book, state: State, month: Month) -> Postings:
     """Cash from a machine: rare, and a sign of pressure."""
     able = may_spend(accounts, state, month)
     person = accounts.person
-    odds = -5.6 + 0.8 * state.pressure[person] + 0.6 * folk.need[person] + 0.9 * (folk.habit[person] > FULL)
+    odds = -5.5 + 1.1 * state.pressure[person] + 0.6 * folk.need[person] + 0.9 * (folk.habit[person] > FULL)
     takes = able & chance.happens(1 / (1 + np.exp(-odds)), "cash", accounts.key, month=month.number)
     account = np.flatnonzero(takes)
     key = accounts.key[account]
@@ -189,7 +200,9 @@ def _reasons(chance: Chance, accounts: Book, state: State, month: Month, asked: 
     line = accounts.line[asked.account]
     extra = np.where(state.extra_until >= month.first, state.extra, 0)
     free = np.maximum(state.limit + extra - per_line(accounts, state.total()), 0)
-    wrong = chance.happens(0.004, "wrong code", accounts.key[asked.account] * 100_000 + asked.second, month=month.number)
+    wrong = chance.happens(
+        0.004, "wrong code", accounts.key[asked.account] * 100_000 + asked.second, month=month.number
+    )
     small_enough = ~wrong & (asked.amount <= free[line])
     order = np.lexsort((asked.second, asked.day, line))
     counted = np.where(small_enough, asked.amount, 0)[order]

@@ -42,7 +42,13 @@ def reactions(world: World, facts: Facts) -> Reactions:
     opens = np.array([0.22, 0.0, 1.0])[made.channel] + np.where(made.channel == APP, 0.12 * digital, 0)
     opened = delivered & (chance.happens(opens, "opened", key, month=number) | (accepted & (made.channel == APP)))
     clicked = opened & (made.channel == APP) & (chance.happens(0.18, "clicked", key, month=number) | accepted)
-    refused = opened & ~accepted & (made.channel == CALL) & (made.offer != REMINDER) & chance.happens(0.7, "refused", key, month=number)
+    refused = (
+        opened
+        & ~accepted
+        & (made.channel == CALL)
+        & (made.offer != REMINDER)
+        & chance.happens(0.7, "refused", key, month=number)
+    )
     opted_out = np.zeros(len(key), bool)
     opted_out[facts.opted_out] = True
     return Reactions(delivered, opened, clicked, accepted, refused, opted_out & delivered)
@@ -66,7 +72,12 @@ def _accepted(world: World, facts: Facts) -> Array:
     some = world.chance.happens(0.06, "binds", world.accounts.key[made.account], month=facts.month.number)
     return np.select(
         [made.offer == INSTALMENT_OFFER, made.offer == WAKE_OFFER, made.offer == WALLET_OFFER, made.offer == REMINDER],
-        [turned[made.account] >= made.day, woken[made.account], some & binds[made.account], paid[made.account] >= made.day],
+        [
+            turned[made.account] >= made.day,
+            woken[made.account],
+            some & binds[made.account],
+            paid[made.account] >= made.day,
+        ],
         default=False,
     )
 
@@ -83,7 +94,17 @@ class Touches:
     milliseconds: Array
 
 
-EVENTS = ("login", "view_bill", "view_limit", "repay_page", "instalment_page", "offer_page", "points_mall", "wallet_bind", "service_chat")
+EVENTS = (
+    "login",
+    "view_bill",
+    "view_limit",
+    "repay_page",
+    "instalment_page",
+    "offer_page",
+    "points_mall",
+    "wallet_bind",
+    "service_chat",
+)
 
 
 def visits(world: World, facts: Facts, app_since: Array) -> Touches:

@@ -51,7 +51,9 @@ def _traits(folk: People) -> dict[str, object]:
     return columns | {"habit": np.array(HABITS, object)[folk.habit]}
 
 
-def month_of_accounts(delivery: Delivery, world: World, registry: Registry, month: Month, facts: Facts, part: int) -> None:
+def month_of_accounts(
+    delivery: Delivery, world: World, registry: Registry, month: Month, facts: Facts, part: int
+) -> None:
     """The state of each account at a month's end: its pressure, what was likely, whether it is in default."""
     accounts = world.accounts
     rows = np.flatnonzero(accounts.opened <= month.last)
