@@ -42,7 +42,7 @@ def test_an_expression_has_one_answer_for_the_book_and_for_one_customer(books, r
 
 
 @quick(DECISIONS)
-@given(rng=st.randoms(use_true_random=True), book=st.integers(0, TABLES - 1), branches=st.integers(1, 8))
+@given(rng=st.randoms(use_true_random=True), book=st.integers(0, TABLES - 1), branches=st.integers(1, 12))
 def test_a_first_match_table_stops_at_one_branch_for_the_book_and_for_one_customer(books, rng, book, branches):
     assert parity.table_differences(parity.any_table(parity.Maker(rng), branches), *books[book]) == []
 

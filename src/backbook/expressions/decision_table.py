@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import ibis
 
 from ..errors import BadDefinition
-from .decision_tree import plant
+from .decision_tree import Tree, complete, plant
 from .expression import Expression
 from .nodes import Node, never_null
 from .to_ibis import all_known, ibis_tree, ibis_value
 from .to_python import LEAST, MOST, TreeWriter, Writer, column_names, compiled, loading, number_columns
-
-# Leaves of the tree allowed for each branch; what needs more goes on in order from there.
-LEAVES_PER_BRANCH = 24
-# A query is planned anew each time, and its time to plan grows with every leaf.
-LEAVES_OF_A_QUERY = 400
 
 # What one evaluation gives: the branch that matched, the unknown columns when it is referred, and the path.
 Path = tuple[tuple[str, bool | None], ...]
@@ -75,10 +71,11 @@ class FirstMatch:
                 matched.append((condition.isnull(), _index(None)))
                 unknown.append((condition.isnull(), _unknown_names(branch.condition.node, table)))
         in_order, names = ibis.cases(*matched, else_=_index(None)), ibis.cases(*unknown, else_=ibis.null("string"))
-        conditions = [branch.condition.node for branch in self.branches]
-        tree, subjects = plant(conditions, LEAVES_OF_A_QUERY)
+        tree, subjects = self._tree
+        if not complete(tree):
+            return in_order, names
         known = all_known(subjects, table)
-        return known.ifelse(ibis_tree(tree, conditions, table), in_order), known.ifelse(ibis.null("string"), names)
+        return known.ifelse(ibis_tree(tree, table), in_order), known.ifelse(ibis.null("string"), names)
 
     def python(self) -> Callable[[Mapping[str, Any]], Outcome]:
         """One row at a time: (index or None, unknown columns, path of (branch id, True, False or None)).
@@ -89,7 +86,6 @@ class FirstMatch:
             return lambda row: (None, (), ())
         columns, numbers = column_names(self.reads), sorted(self._numbers())
         writer = Writer(columns, self.reads)
-        ready = {f"r{at}": outcome for at, outcome in enumerate(self._outcomes())}
         lines = [f"{local} = row[{name!r}]" for name, local in columns.items()]
         unknown = [f"{local} is None" for local in columns.values()]
         # A sum is infinite or NaN when one of its parts is (or, harmlessly, when it overflows).
@@ -97,40 +93,46 @@ class FirstMatch:
             unknown.append(f"not {LEAST} < {' + '.join(columns[name] for name in numbers)} < {MOST}")
         if unknown:
             lines.append(f"if {' or '.join(unknown)}: return in_order(row)")
-        conditions = [branch.condition.node for branch in self.branches]
-        tree, _ = plant(conditions, LEAVES_PER_BRANCH * len(conditions))
-        lines += TreeWriter(conditions, writer, "return in_order(row)").lines(tree)
-        return compiled("first_match", lines, {**writer.constants, **ready, "in_order": self._in_order()})
+        lines += TreeWriter(writer, "return in_order(row)").lines(self._tree[0])
+        return compiled("first_match", lines, {**writer.constants, **self._answers(), "in_order": self._in_order()})
+
+    @cached_property
+    def _tree(self) -> tuple[Tree, list[Node]]:
+        return plant([branch.condition.node for branch in self.branches])
 
     def _in_order(self) -> Callable[[Mapping[str, Any]], Outcome]:
+        """Branch by branch, for rows of which something is not known; the path is ready made unless one was skipped."""
         columns = column_names(self.reads)
         writer = Writer(columns)
-        lines = [*loading(columns, self._numbers()), "path = []"]
+        lines, may_skip = [*loading(columns, self._numbers()), "skipped = []"], False
         for index, branch in enumerate(self.branches):
-            lines += self._step(index, branch, writer, columns)
-        lines.append("return None, (), tuple(path)")
-        return compiled("in_order", lines, writer.constants)
+            piece = writer.piece(branch.condition.node)
+            late = "" if not may_skip else f" if not skipped else answer({index}, True, skipped)"
+            lines += [f"held = {piece.code}", f"if held: return r{index}{late}"]
+            if piece.null and branch.when_unknown == "refer":
+                pairs = ", ".join(f"({name!r}, {columns[name]})" for name in sorted(branch.condition.reads))
+                lines.append(f"if held is None: return answer({index}, None, skipped, [{pairs}])")
+            elif piece.null:
+                lines.append(f"if held is None: skipped.append({index})")
+                may_skip = True
+        lines.append("return none if not skipped else answer(None, False, skipped)")
+        return compiled("in_order", lines, {**writer.constants, **self._answers(), "answer": self._answer})
 
-    def _step(self, index: int, branch: Branch, writer: Writer, columns: Mapping[str, str]) -> list[str]:
-        piece = writer.piece(branch.condition.node)
-        lines = [
-            f"held = {piece.code}",
-            f"path.append(({branch.id!r}, held))",
-            f"if held: return {index}, (), tuple(path)",
-        ]
-        if piece.null and branch.when_unknown == "refer":
-            pairs = ", ".join(f"({name!r}, {columns[name]})" for name in sorted(branch.condition.reads))
-            lines.append(f"if held is None: return None, {writer.constant(unknown_names)}([{pairs}]), tuple(path)")
-        return lines
+    def _answers(self) -> dict[str, Outcome]:
+        """What a row gives for which nothing was skipped, by the branch that matches."""
+        ready = {f"r{index}": self._answer(index, True, ()) for index in range(len(self.branches))}
+        return {**ready, "none": self._answer(None, False, ())}
 
-    def _outcomes(self) -> list[Outcome]:
-        """What a row gives of which everything is known, by the branch that matches; the last is for none."""
-        passed: Path = ()
-        outcomes: list[Outcome] = []
-        for index, branch in enumerate(self.branches):
-            outcomes.append((index, (), (*passed, (branch.id, True))))
-            passed = (*passed, (branch.id, False))
-        return [*outcomes, (None, (), passed)]
+    def _answer(
+        self, stop: int | None, held: bool | None, skipped: Sequence[int], values: Sequence[tuple[str, Any]] = ()
+    ) -> Outcome:
+        """The outcome of a row that stops at a branch, which holds or is not known."""
+        passed = self.branches if stop is None else self.branches[:stop]
+        path: Path = tuple((branch.id, None if index in skipped else False) for index, branch in enumerate(passed))
+        if stop is None:
+            return None, (), path
+        path = (*path, (self.branches[stop].id, held))
+        return (stop, (), path) if held else (None, unknown_names(values), path)
 
     def _numbers(self) -> set[str]:
         return set().union(*(number_columns(branch.condition.node) for branch in self.branches))

@@ -19,6 +19,11 @@ from .nodes import Node
 
 # A formula over atoms: True, False, ("atom", subject, cells), ("not", f), ("and", fs), ("or", fs).
 Formula = Any
+# A larger tree is no quicker, and as a query it takes longer to plan; a table of very many branches is tried in order.
+MOST_LEAVES = 400
+MOST_WORK = 40_000
+# Python allows a hundred levels of indentation.
+DEEPEST = 80
 # Branches looked ahead for the next question.
 AHEAD = 6
 
@@ -33,10 +38,8 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Rest:
-    """The tree has grown large enough: from here on these branches are tried in order."""
-
-    indices: tuple[int, ...]
+class InOrder:
+    """The tree has grown large enough: from here the branches are tried in order."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Ask:
     no: Tree
 
 
-Tree = Leaf | Rest | Ask
+Tree = Leaf | InOrder | Ask
 
 
 @dataclass
@@ -170,19 +173,21 @@ def atoms(formula: Formula) -> Iterator[tuple[Node, int]]:
 
 
 class _Planter:
-    def __init__(self, table: Table, leaves: int) -> None:
-        self.table, self.leaves = table, leaves
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        branches = max(len(table.formulas), 1)
+        self.leaves = min(MOST_LEAVES, MOST_WORK // branches)
 
-    def grow(self, rest: list[tuple[int, Formula]], known: dict[Node, int]) -> Tree:
+    def grow(self, rest: list[tuple[int, Formula]], known: dict[Node, int], depth: int = 0) -> Tree:
         rest = _left(rest, known)
         if not rest or rest[0][1] is True:
             self.leaves -= 1
             return Leaf(rest[0][0] if rest else None)
-        if self.leaves <= 0:
-            return Rest(tuple(index for index, _ in rest))
+        if self.leaves <= 0 or depth > DEEPEST:
+            return InOrder()
         subject, cells = self._question(rest, known)
-        yes = self.grow(rest, {**known, subject: known[subject] & cells})
-        no = self.grow(rest, {**known, subject: known[subject] & ~cells})
+        yes = self.grow(rest, {**known, subject: known[subject] & cells}, depth + 1)
+        no = self.grow(rest, {**known, subject: known[subject] & ~cells}, depth + 1)
         return Ask(subject, self.table.tests[subject, cells], yes, no)
 
     def _question(self, rest: list[tuple[int, Formula]], known: dict[Node, int]) -> tuple[Node, int]:
@@ -198,11 +203,16 @@ class _Planter:
         return min(candidates, key=left_open)
 
 
-def plant(conditions: Sequence[Node], leaves: int) -> tuple[Tree, list[Node]]:
-    """The tree of about `leaves` leaves, and the subjects: where all of them are known, so is every answer."""
+def plant(conditions: Sequence[Node]) -> tuple[Tree, list[Node]]:
+    """The tree, and the subjects: where all of them are known, so is every answer."""
     table = Table(conditions)
     known = {node: subject.everything for node, subject in table.subjects.items()}
-    return _Planter(table, leaves).grow(list(enumerate(table.formulas)), known), list(table.subjects)
+    return _Planter(table).grow(list(enumerate(table.formulas)), known), list(table.subjects)
+
+
+def complete(tree: Tree) -> bool:
+    """Whether every way down ends in an answer."""
+    return not isinstance(tree, InOrder) and (isinstance(tree, Leaf) or (complete(tree.yes) and complete(tree.no)))
 
 
 def _left(rest: list[tuple[int, Formula]], known: dict[Node, int]) -> list[tuple[int, Formula]]:

@@ -17,7 +17,7 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
-from .decision_tree import Ask, Leaf, Rest, Tree
+from .decision_tree import Ask, Leaf, Tree
 from .law import BIT, BLANKS, MOST_HELP, WHOLE_LEAST
 from .names import Type
 from .nodes import LARGEST, Node, may_be_null, may_overflow, never_null
@@ -318,16 +318,12 @@ def _tested(node: Node) -> Node:
     return replace(node, op=op, args=tuple(_tested(arg) for arg in node.args))
 
 
-def ibis_tree(tree: Tree, conditions: Sequence[Node], table: Any) -> Any:
-    """The decision tree of a table as nested cases, for rows of which everything is known."""
+def ibis_tree(tree: Tree, table: Any) -> Any:
+    """A complete decision tree as nested cases, for rows of which everything is known."""
     steps = []
     while isinstance(tree, Ask):
-        steps.append((ibis_value(_tested(tree.test), table), ibis_tree(tree.yes, conditions, table)))
+        steps.append((ibis_value(_tested(tree.test), table), ibis_tree(tree.yes, table)))
         tree = tree.no
-    if isinstance(tree, Rest):
-        steps += [
-            (ibis_value(_tested(conditions[index]), table), ibis.literal(index, type="int64")) for index in tree.indices
-        ]
     last = (
         ibis.literal(tree.index, type="int64")
         if isinstance(tree, Leaf) and tree.index is not None

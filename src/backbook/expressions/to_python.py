@@ -10,14 +10,14 @@ inlined without a test; the others are bound to a local name in the very test th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from . import law
-from .decision_tree import Ask, Leaf, Rest, Tree
+from .decision_tree import Ask, Leaf, Tree
 from .names import Type
 from .nodes import Node, may_overflow, results
 
@@ -271,10 +271,10 @@ _LAW: dict[tuple[str, Type], Callable[..., Any]] = {
 
 
 class TreeWriter:
-    """Writes the decision tree of a table as nested ifs; every column is known, `r0`, `r1`, … are the outcomes."""
+    """Writes a decision tree as nested ifs; every column is known, `r0`, `r1`, … and `none` are the answers."""
 
-    def __init__(self, conditions: Sequence[Node], writer: Writer, give_up: str) -> None:
-        self.conditions, self.writer, self.give_up = conditions, writer, give_up
+    def __init__(self, writer: Writer, give_up: str) -> None:
+        self.writer, self.give_up = writer, give_up
 
     def lines(self, tree: Tree, asked: Mapping[Node, str] | None = None) -> list[str]:
         asked = dict(asked or {})
@@ -284,16 +284,9 @@ class TreeWriter:
             lines.append(f"if {self._test(tree, asked[tree.subject])}:")
             lines += ["    " + line for line in self.lines(tree.yes, asked)]
             tree = tree.no
-        if isinstance(tree, Rest):
-            for index in tree.indices:
-                piece = self.writer.piece(self.conditions[index])
-                lines += [
-                    f"held = {piece.code}",
-                    f"if held: return r{index}",
-                    *([f"if held is None: {self.give_up}"] if piece.null else []),
-                ]
-        index = tree.index if isinstance(tree, Leaf) and tree.index is not None else len(self.conditions)
-        return [*lines, f"return r{index}"]
+        if isinstance(tree, Leaf):
+            return [*lines, "return none" if tree.index is None else f"return r{tree.index}"]
+        return [*lines, self.give_up]
 
     def _ask(self, subject: Node, asked: dict[Node, str]) -> list[str]:
         """Compute a subject where it is first asked about, once."""
