@@ -19,7 +19,7 @@ from backbook.customer.passes import IBIS
 from backbook.customer.profile import OWNER, Profile
 from backbook.customer.reader import Reader
 from backbook.run.freeze import Frozen
-from backbook.score import apply
+from backbook.score.apply import apply, columns
 from backbook.score.registry import Version
 
 # Windows begin to be known with these; other tables are states, or thin.
@@ -115,8 +115,8 @@ def scored(profile: Profile, frozen: Frozen, id: str, versions: Mapping[str, Ver
         rows = profile.at(score.grain)
         nothing = {name.name: ibis.null(IBIS[name.type]) for name in score.yields}
         return profile.with_columns(score.grain, nothing, rows), None
-    given = apply.apply(version, profile.rows(score.grain, score.reads))
-    return profile.joined(score.grain, apply.columns(version, given)), given
+    given = apply(version, profile.rows(score.grain, score.reads))
+    return profile.joined(score.grain, columns(version, given)), given
 
 
 def _bare(name: str) -> str:

@@ -7,9 +7,11 @@ all names are gathered first, then every piece is read against them, and all fau
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
+
+import sqlglot
 
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
 from backbook.customer.order import Link, order
@@ -17,6 +19,7 @@ from backbook.customer.profile import outcome_names, profile_names
 from backbook.customer.reading import read_features, read_outcomes
 from backbook.customer.segments import Segment, read_segments, segment_names
 from backbook.customer.tags import Tag, read_tags, tag_names
+from backbook.engine import DIALECT
 from backbook.errors import BadDefinition, Fault
 from backbook.expressions import Names
 from backbook.score.definition import Score
@@ -67,8 +70,8 @@ class Frozen:
             "strategy": self.strategies,
         }
         content = {kind: {each.id: each.canonical() for each in entries} for kind, entries in kinds.items()}
-        content["mapping"] = {f"{each.table.name}.{each.source.name}": each.canonical() for each in self.mappings}
-        content["input"] = {name: each.canonical() for name, each in self.inputs.items()}
+        content["mapping"] = {each.name: _query(each) for each in self.mappings}
+        content["input"] = {name: _input(each) for name, each in self.inputs.items()}
         content["book"] = dict(self.book)
         return Bundle(content)
 
@@ -80,6 +83,16 @@ class Frozen:
 
     def segment(self, id: str) -> Segment:
         return next(segment for segment in self.segments if segment.id == id)
+
+
+def _query(mapping: SourceMapping) -> str:
+    """The mapping's SELECT in one way of writing it, without comments."""
+    return sqlglot.parse_one(mapping.query, dialect=DIALECT).sql(dialect=DIALECT, comments=False)
+
+
+def _input(input: Input) -> dict[str, Any]:
+    """How files are read; where the workspace lies and on which line this is written changes nothing."""
+    return {key: value for key, value in asdict(input).items() if key not in ("folder", "line")}
 
 
 def freeze(workspace: Workspace) -> Frozen:

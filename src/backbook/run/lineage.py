@@ -88,10 +88,10 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
     for name in frozen.inputs:
         add("input", name)
     for mapping in frozen.mappings:
-        add("mapping", f"{mapping.table.name}.{mapping.source.name}", [f"input {name}" for name in mapping.reads])
+        add("mapping", mapping.name, [f"input {name}" for name in mapping.reads])
     for mapping in frozen.mappings:
         table = mapping.table
-        add("table", table.name, [f"mapping {table.name}.{mapping.source.name}"], table.zh, table.en)
+        add("table", table.name, [f"mapping {mapping.name}"], table.zh, table.en)
     gives = _givers(frozen)
     for attribute in frozen.attributes:
         add(
@@ -121,7 +121,7 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
         outcomes = [f"outcome {name}" if f"outcome {name}" in nodes else f"attribute {name}" for name in score.outcomes]
         add("score", score.id, [*_keys(score.reads, gives), *outcomes], score.zh, score.en)
     for strategy in frozen.strategies:
-        add("strategy", strategy.id, _keys(strategy.reads, gives), strategy.zh, strategy.en)
+        add("strategy", strategy.id, _keys(strategy.reads, gives), strategy.label.zh, strategy.label.en)
     return nodes, edges
 
 

@@ -22,6 +22,7 @@ from backbook.run.records import latest
 from backbook.score.definition import SCORECARD
 from backbook.sources import private
 from backbook.sources.contract import TABLES
+from backbook.strategy.definition import OWN_REASONS
 from backbook.strategy.lists import ListFile, write_lists
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
         last_scores=_part(way, "score", before.isoformat()),
         risk_and_value=_risk_and_value(way),
         decision=decision,
-        names={strategy.id: Text(strategy.zh, strategy.en) for strategy in frozen.strategies},
+        names={strategy.id: Text(strategy.label.zh, strategy.label.en) for strategy in frozen.strategies},
         labels=_labels(way),
         moves=compare.moves(way, last) if decision is not None else (),
         lists=[{"action": each.action, "file": f"lists/{each.xlsx.name}", "rows": each.rows} for each in lists],
@@ -157,8 +158,12 @@ def _risk_and_value(way: Way) -> tuple[str, str] | None:
 
 
 def _labels(way: Way) -> Mapping[str, Text]:
-    """The words for actions, reasons and guardrails of every strategy."""
+    """The words for the actions, reasons and guardrails of every strategy."""
     found: dict[str, Text] = {}
     for strategy in way.frozen.strategies:
-        found |= {code: Text(label.zh, label.en) for code, label in strategy.labels().items()}
+        labels = {action.id: action.label for action in strategy.actions}
+        labels |= {guardrail.id: guardrail.label for guardrail in strategy.guardrails}
+        codes = [*strategy.reasons, *OWN_REASONS, *(guardrail.reason for guardrail in strategy.guardrails)]
+        labels |= {code: strategy.reason_label(code) for code in codes}
+        found |= {code: Text(label.zh, label.en) for code, label in labels.items()}
     return found

@@ -22,13 +22,14 @@ from backbook.progress import Progress
 from backbook.run import paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
+from backbook.run.records import Record, latest
 from backbook.score import registry
 from backbook.score.definition import SCORECARD, Score
 from backbook.score.registry import Unavailable, Version
 from backbook.score.target import sample
 from backbook.score.train import train as train_card
 from backbook.score.value import amount
-from backbook.sources import load as sources
+from backbook.sources.load import load as load_sources
 from backbook.strategy import decide as strategies
 from backbook.workspace import Workspace
 
@@ -81,13 +82,30 @@ class Way:
         count = self.engine.write(rows, path, order_by=order_by)
         self.writer.replace(table, self.part, [(path, count)])
 
+    def last_decided(self) -> Record | None:
+        """The run that decided for this date before, if any."""
+        return latest(self.workspace, self.as_of, "decide")
+
+    def record(self, seconds: float = 0.0) -> Record:
+        """What this run has done so far."""
+        return Record(
+            run=self.run,
+            as_of=self.part,
+            stages=self.walked,
+            bundle=self.frozen.bundle.hash,
+            head=self.writer.head.number,
+            seconds=round(seconds, 2),
+            versions={id_: version.id for id_, version in sorted(self.versions.items())},
+            found=self.found,
+        )
+
     def publish(self, stage: str) -> None:
         self.writer.publish(about={"run": self.run, "as_of": self.part, "stage": stage})
 
 
 def load(way: Way) -> dict[str, Any]:
     """Contract tables from raw files."""
-    report = sources.load(way.workspace, way.writer, way.load_as_of, on_progress=way.progress, dry_run=way.dry_run)
+    report = load_sources(way.workspace, way.writer, way.load_as_of, way.progress)
     if not way.dry_run:
         way.publish("load")
     return report.as_json()
@@ -145,10 +163,7 @@ def train(way: Way) -> dict[str, Any]:
 def score(way: Way) -> dict[str, Any]:
     """The score table, and the profiles with scores and with the tags and segments that read them."""
     frozen, engine = way.frozen, way.engine
-    for each in frozen.scores:
-        version = way.versions.get(each.id) or fitting(way, each)
-        if version is not None:
-            way.versions[each.id] = version
+    _look_up(way)
     with engine.scope():
         whole = read_profile(way)
         given: list[Any] = []
@@ -181,7 +196,7 @@ def decide(way: Way) -> dict[str, Any]:
         identity = way.read("identity", "profile")
         parts = []
         for strategy in frozen.strategies:
-            way.progress(strategy.en)
+            way.progress(strategy.label.en)
             rows = whole.rows(ACCOUNT, strategy.reads)
             parts.append(
                 engine.cached(
@@ -203,6 +218,7 @@ def decide(way: Way) -> dict[str, Any]:
 
 def report(way: Way) -> dict[str, Any]:
     """Lists for the people who act, and the report."""
+    _look_up(way)
     with way.engine.scope():
         files = paper.write(way)
     return {"files": [str(file) for file in files]}
@@ -220,6 +236,14 @@ def fitting(way: Way, score: Score) -> Version | None:
     ]
     chosen = [row for row in rows if row["status"] == registry.CHAMPION] or rows[-1:]
     return registry.version(way.writer.head, chosen[-1]["version"]) if chosen else None
+
+
+def _look_up(way: Way) -> None:
+    """The versions in use, for the stages that are walked without `train`."""
+    for each in way.frozen.scores:
+        version = way.versions.get(each.id) or fitting(way, each)
+        if version is not None:
+            way.versions[each.id] = version
 
 
 def _made(way: Way, score: Score, book: Book) -> Version | Unavailable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -16,7 +16,7 @@ from backbook.errors import NotAllowed
 from backbook.progress import Progress
 from backbook.run import stages
 from backbook.run.freeze import Frozen, freeze
-from backbook.run.records import Record, latest, next_run, record_bytes
+from backbook.run.records import latest, next_run, record_bytes
 from backbook.run.stages import Way
 from backbook.workspace import LANGUAGES, Workspace
 
@@ -55,7 +55,7 @@ class RunReport:
             "as_of": self.as_of.isoformat(),
             "run": self.run,
             "seconds": round(self.seconds, 2),
-            "tables": found.get("load", {}).get("tables", {}),
+            "tables": _gates(found.get("load", {}).get("tables", {})),
             "not_available": found.get("profile", {}).get("not_available", [])
             + found.get("train", {}).get("not_available", []),
             "scores": found.get("train", {}).get("scores", {}),
@@ -63,6 +63,14 @@ class RunReport:
             "files": found.get("report", {}).get("files", []),
         }
         return report | {"dry_run": True} if self.dry_run else report
+
+
+def _gates(tables: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """`in` is what came out of the mappings: in = loaded + unchanged + quarantined."""
+    return {
+        name: {"in": counts["mapped"], **{key: value for key, value in counts.items() if type(value) is int}}
+        for name, counts in tables.items()
+    }
 
 
 def walk(
@@ -137,16 +145,7 @@ def _found_before(way: Way, walked: Sequence[str], earlier: Sequence[RunReport])
 
 
 def _keep(way: Way, walked: Sequence[str], seconds: float) -> None:
-    record = Record(
-        run=way.run,
-        as_of=way.as_of.isoformat(),
-        stages=tuple(walked),
-        bundle=way.frozen.bundle.hash,
-        head=way.writer.head.number,
-        seconds=round(seconds, 2),
-        versions={id_: version.id for id_, version in sorted(way.versions.items())},
-        found=way.found,
-    )
+    record = replace(way.record(seconds), stages=tuple(walked))
     way.writer.document("bundle", way.frozen.bundle.hash, way.frozen.bundle.data)
     way.writer.document("run", way.run, record_bytes(record))
     way.writer.publish(about={"run": way.run, "as_of": way.as_of.isoformat(), "stage": "end"})
