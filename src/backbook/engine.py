@@ -82,7 +82,11 @@ class Engine:
 
     def cached(self, table: Any) -> Any:
         """The table computed once and kept until the engine goes."""
-        return self.backend.create_table(self._new("cached", "TABLE"), table, temp=True)
+        # Compiled here: Ibis's own create_table compiles and renders a wide expression more than once.
+        query = self._query(table)
+        name = self._new("cached", "TABLE")
+        self.command(f"CREATE TEMP TABLE {name} AS {query}")
+        return self.backend.table(name)
 
     def arrow(self, table: Any) -> pa.Table:
         return self.backend.to_pyarrow(table)
@@ -97,7 +101,7 @@ class Engine:
 
     def write(self, table: Any, path: Path, *, order_by: Sequence[str] = ()) -> int:
         """Write one Parquet file ordered by `order_by`; returns its rows."""
-        text = self.backend.compile(table.order_by(list(order_by)) if order_by else table)
+        text = self._query(table.order_by(list(order_by)) if order_by else table)
         path.parent.mkdir(parents=True, exist_ok=True)
         written = self.command(
             f"COPY ({text}) TO {_text(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
@@ -118,6 +122,11 @@ class Engine:
             for name, kind in reversed(self._made[before:]):
                 self.command(f"DROP {kind} IF EXISTS {_name(name)}")
             del self._made[before:]
+
+    def _query(self, table: Any) -> str:
+        """The table's SELECT, with the rows in memory that it stands on made known."""
+        self.backend._run_pre_execute_hooks(table)
+        return str(self.backend.compile(table))
 
     def _view(self, text: str) -> Any:
         name = self._new("view", "VIEW")

@@ -96,14 +96,17 @@ class Book:
 
 
 def extended(profile: Profile, links: Sequence[Link], frozen: Frozen, versions: Mapping[str, Version]) -> Profile:
-    """The profile with the tags, segments and scores of `links`, in their order."""
-    for link in links:
-        if link.kind == "tag":
-            profile = tags.apply([frozen.tag(link.id)], profile)
-        elif link.kind == "segment":
-            profile = segments.apply([frozen.segment(link.id)], profile)
-        else:
-            profile = scored(profile, frozen, link.id, versions)[0]
+    """The profile with the tags, segments and scores of `links`; those that can stand side by side are added at once."""
+    waiting = list(links)
+    while waiting:
+        pending = frozenset().union(*(link.gives for link in waiting))
+        ready = [link for link in waiting if not link.reads & (pending - link.gives)]
+        profile = tags.apply([frozen.tag(link.id) for link in ready if link.kind == "tag"], profile)
+        profile = segments.apply([frozen.segment(link.id) for link in ready if link.kind == "segment"], profile)
+        for link in ready:
+            if link.kind == "score":
+                profile = scored(profile, frozen, link.id, versions)[0]
+        waiting = [link for link in waiting if link not in ready]
     return profile
 
 

@@ -167,16 +167,17 @@ def score(way: Way) -> dict[str, Any]:
     with engine.scope():
         whole = read_profile(way)
         given: list[Any] = []
-        for link in frozen.order:
-            if link.kind != "score":
-                whole = extended(whole, [link], frozen, way.versions)
-                continue
-            whole, table = scored(whole, frozen, link.id, way.versions)
-            if table is not None:
-                kept = frozen.score(link.id)
-                table = engine.cached(table.rename(unit=KEY[kept.grain]))
-                given.append(table)
+        waiting = [link for link in frozen.order if link not in _without_scores(frozen)]
+        while waiting:
+            # Up to and with the next score; what stands between two scores is added in one go.
+            until = next((place for place, link in enumerate(waiting) if link.kind == "score"), len(waiting))
+            whole = extended(whole, waiting[:until], frozen, way.versions)
+            for link in waiting[until : until + 1]:
+                whole, table = scored(whole, frozen, link.id, way.versions)
+                if table is not None:
+                    given.append(engine.cached(table.rename(unit=KEY[frozen.score(link.id).grain])))
                 whole = _kept(engine, whole)
+            waiting = waiting[until + 1 :]
         whole = _kept(engine, whole)
         _write_profile(way, whole)
         if given:
