@@ -80,7 +80,7 @@ def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
                for cause in ("data", "definition", "score")],
         lists=[{"action": "raise", "file": "lists/raise.xlsx", "rows": 12}],
         loads=[{"table": "account", "parsed": 24, "rejected": 0, "mapped": 24, "loaded": 24, "unchanged": 0, "quarantined": 0}],
-        quality=[{"table": "account", "level": level, "zh": "提示", "en": "note"} for level in ("info", "warn", "stop")],
+        quality=[{"table": "account", "level": level, "zh": "提示", "en": "note"} for level in ("ok", "warn", "stop")],
         not_available=[(Text("标签", "tags"), needs("event"))],
         stale=[Text("`transaction` 早 3 天结束", "`transaction` ends 3 days early")],
     )  # fmt: skip

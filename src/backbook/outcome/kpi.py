@@ -62,7 +62,7 @@ def figures(
     - `decision`: the decision table; `names`: strategies by id, `labels`: actions, reasons and guardrails by code.
     - `moves`: rows of strategy, from_action, to_action, cause (data, definition, score), count.
     - `lists`: rows of action, file, rows. `loads`: rows of table, parsed, rejected, mapped, loaded, unchanged, quarantined.
-    - `quality`: rows of table, level (info, warn, stop), zh, en. `stale`: sentences for the banner.
+    - `quality`: rows of table, level (ok, warn, stop), zh, en. `stale`: sentences for the banner.
     """
     with engine.scope():
         grids, found = book_figures(engine, book)

@@ -417,7 +417,7 @@ def _missing(figures: Figures, language: str) -> Iterable[Row]:
 
 def _message(row: Mapping[str, Any], language: str) -> Row:
     return {
-        "level": text(f"level_{row.get('level', 'info')}", language),
+        "level": text(f"level_{row.get('level', 'ok')}", language),
         "table": row.get("table"),
         "what": row["zh"] if language == "zh" else row["en"],
     }

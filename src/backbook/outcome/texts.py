@@ -128,7 +128,7 @@ TEXTS: dict[str, Text] = {
     "loads": Text("行数核对（两道关口）", "Row accounting at both gates"),
     "loads_note": Text("原始行 = 已解析 + 拒收；映射后行 = 已入库 + 未变 + 隔离。", "Raw rows = parsed + rejected; mapped rows = loaded + unchanged + quarantined."),
     "quality": Text("质量提示", "Quality messages"),
-    "level_info": Text("提示", "note"),
+    "level_ok": Text("正常", "fine"),
     "level_warn": Text("警告", "warning"),
     "level_stop": Text("停止", "stop"),
     # columns
