@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import ibis
+import pyarrow as pa
 import pytest
 from customer_book import Book, account, attribute, feature, features, statement, tx
 
@@ -261,7 +261,7 @@ def test_a_profile_of_drawn_accounts_knows_all_accounts_of_their_owners(engine: 
         },
     )
     made, _ = read_features([spend()], TABLES)
-    drawn = build(made, [], book, AS_OF, ibis.memtable({"account_id": ["a"]}))
+    drawn = build(made, [], book, AS_OF, engine.table(pa.table({"account_id": ["a"]})))
     assert [row["account_id"] for row in engine.rows(drawn.account)] == ["a"]
     assert [(row["customer_id"], row["spend"]) for row in engine.rows(drawn.customer)] == [
         ("core:ann", Decimal("15.00"))
@@ -449,3 +449,16 @@ def test_the_bank_s_own_word_wins_over_the_pack_s() -> None:
     made = features([Item("feature", item.id, item.data, "packs/card/features.yaml", origin="pack card")])
     names = profile_names("account", made, attributes=[attribute("sex", Type.WHOLE, zh="性别")])
     assert names.resolve("性别").name == "sex"
+
+
+def test_a_person_s_row_speaks_for_the_account_that_was_made_for_them(engine: Engine) -> None:
+    accounts = [account("a", "ann", is_made=True), account("b", "bob")]
+    seen = [{"system": "core", "party_id": who, "known_on": date(2026, 10, 1), "income": 6} for who in ("ann", "bob")]
+    book = Book(engine, {"account": accounts, "attribute.wide": seen})
+    found = rows(engine, build([], [attribute("income", Type.WHOLE)], book, AS_OF).account, "account_id")
+    assert {id_: row["income"] for id_, row in found.items()} == {"a": 6, "b": None}
+
+
+def test_a_book_without_accounts_has_an_empty_profile(engine: Engine) -> None:
+    profile = build([], [], Book(engine, {}), AS_OF)
+    assert (engine.count(profile.account), engine.count(profile.customer)) == (0, 0)

@@ -57,7 +57,12 @@ def attribute_columns(
 
 def _of_units(rows: Any, grain: str, whose: Units) -> Any:
     if grain == ACCOUNT:
-        return rows.mutate(_unit=rows.account_id).filter(rows.account_id.notnull())
+        # A person's row speaks for the account that was made for them, and for no other.
+        made = whose.accounts.filter(whose.accounts.is_made)
+        made = made.select(_system="system", _party="party_id", _made="account_id")
+        rows = rows.left_join(made, [rows.system == made["_system"], rows.party_id == made["_party"]])
+        rows = rows.mutate(_unit=ibis.coalesce(rows.account_id, rows["_made"])).drop("_system", "_party", "_made")
+        return rows.filter(rows["_unit"].notnull())
     owner = whose.parties.select(_system="system", _party="party_id", _unit="customer_id")
     owned = rows.inner_join(owner, [rows.system == owner["_system"], rows.party_id == owner["_party"]])
     return owned.drop("_system", "_party")

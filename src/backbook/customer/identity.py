@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import ibis
+import pyarrow as pa
 
 from backbook.customer.reader import Reader
 
@@ -54,10 +55,8 @@ def _records(reader: Reader, as_of: date) -> Any:
             rows.select("system", "party_id", document=document.cast("string"), since=_since(rows, as_of), told=told)
         )
     if not found:
-        return ibis.memtable(
-            {"system": [], "party_id": [], "document": [], "since": []},
-            schema={"system": "string", "party_id": "string", "document": "string", "since": "date"},
-        )
+        columns = {"system": pa.string(), "party_id": pa.string(), "document": pa.string(), "since": pa.date32()}
+        return reader.engine.table(pa.schema(list(columns.items())).empty_table())
     stacked = ibis.union(*found) if len(found) > 1 else found[0]
     # When a record began its own row tells best; accounts and wide tables speak for records without one.
     own = stacked.told.ifelse(stacked.since, ibis.null("date")).min()

@@ -11,18 +11,32 @@ from datetime import date
 from typing import Any
 
 import ibis
+import pyarrow as pa
 
 from backbook.customer.identity import identify
 from backbook.customer.reader import Reader
 
-ACCOUNT_COLUMNS = ("account_id", "customer_id", "system", "party_id", "line_id", "opened_on")
+ACCOUNT_COLUMNS = {
+    "account_id": pa.string(),
+    "customer_id": pa.string(),
+    "system": pa.string(),
+    "party_id": pa.string(),
+    "line_id": pa.string(),
+    "opened_on": pa.date32(),
+    "is_made": pa.bool_(),
+}
 
 
 @dataclass(frozen=True)
 class Units:
-    """`accounts`: account_id, customer_id, system, party_id, line_id, opened_on. `parties`: system, party_id,
-    customer_id. `customers`: customer_id, system, party_id (of the first record). `asked`: account_ids, or None
-    for the whole book."""
+    """Tables that belong together.
+
+    - `accounts`: account_id, customer_id, system, party_id, line_id, opened_on, is_made. An account that was made
+      by us has no opened_on: the day it was made says nothing about the bank.
+    - `parties`: system, party_id, customer_id.
+    - `customers`: customer_id with system and party_id of the first record.
+    - `asked`: the account_ids (or customer_ids) that were asked for; None for the whole book.
+    """
 
     accounts: Any
     parties: Any
@@ -56,15 +70,11 @@ def units(reader: Reader, as_of: date, *, only: Any | None = None, identity: Any
 def _accounts(reader: Reader, as_of: date, parties: Any) -> Any:
     rows = reader.rows("account", as_of)
     if rows is None:
-        return ibis.memtable(
-            {column: [] for column in ACCOUNT_COLUMNS},
-            schema={column: "date" if column == "opened_on" else "string" for column in ACCOUNT_COLUMNS},
-        )
+        return ibis.memtable({column: [] for column in ACCOUNT_COLUMNS}, schema=ACCOUNT_COLUMNS)
     line = rows.line_id if "line_id" in rows.columns else ibis.null("string")
-    # The day an account was made by us says nothing about the day the bank opened it.
     made = ibis.coalesce(rows.is_made, False) if "is_made" in rows.columns else ibis.literal(False)
     opened = made.ifelse(ibis.null("date"), rows.opened_on)
-    rows = rows.select("account_id", "system", "party_id", opened_on=opened, line_id=line.cast("string"))
+    rows = rows.select("account_id", "system", "party_id", opened_on=opened, line_id=line.cast("string"), is_made=made)
     owned = rows.join(parties.select("system", "party_id", "customer_id"), ["system", "party_id"])
     return owned.select(*ACCOUNT_COLUMNS)
 
