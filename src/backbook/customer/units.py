@@ -70,7 +70,7 @@ def units(reader: Reader, as_of: date, *, only: Any | None = None, identity: Any
 def _accounts(reader: Reader, as_of: date, parties: Any) -> Any:
     rows = reader.rows("account", as_of)
     if rows is None:
-        return ibis.memtable({column: [] for column in ACCOUNT_COLUMNS}, schema=ACCOUNT_COLUMNS)
+        return reader.engine.table(pa.schema(list(ACCOUNT_COLUMNS.items())).empty_table())
     line = rows.line_id if "line_id" in rows.columns else ibis.null("string")
     made = ibis.coalesce(rows.is_made, False) if "is_made" in rows.columns else ibis.literal(False)
     opened = made.ifelse(ibis.null("date"), rows.opened_on)
