@@ -161,6 +161,7 @@ AMOUNTS = pa.table(
     [
         ({}, ["low", "high", "high", None, None]),
         ({"grades_by": "share", "grades": {"low": 0.67, "high": None}}, ["low", "low", "high", None, None]),
+        ({"population": "balance < 3000"}, ["low", "high", None, None, None]),
     ],
 )
 def test_an_amount_is_graded_at_stated_amounts_or_at_shares_of_the_book(
@@ -175,7 +176,10 @@ def test_an_amount_is_graded_at_stated_amounts_or_at_shares_of_the_book(
     assert isinstance(made, Version)
     given = engine.rows(apply(made, engine.table(AMOUNTS)).order_by("account_id"))
     # A tenth of the balance, less nine tenths of the chance of loss times the balance.
-    assert [row["amount"] for row in given] == [Decimal("100.00"), Decimal("110.00"), Decimal("400.00"), None, None]
+    amounts = [Decimal("100.00"), Decimal("110.00"), Decimal("400.00"), None, None]
+    assert [row["amount"] for row in given] == [
+        amount if grade else None for amount, grade in zip(amounts, grades, strict=True)
+    ]
     assert [row["grade"] for row in given] == grades
 
 

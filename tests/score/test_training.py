@@ -151,6 +151,39 @@ def test_the_figures_are_of_rows_that_the_card_had_not_seen(version: Version) ->
     assert version.summary()["auc"] == quality["auc"]
 
 
+def test_no_row_is_judged_by_a_card_that_was_taught_by_it(engine: Engine) -> None:
+    # In every fold a city of its own tells the events: known to whoever saw the fold, and to nobody else.
+    values = rows(3000)
+    events = np.array(values["worst_dpd"]) > 30
+    fold = folds(values["customer_id"], events, 5)
+    shown = events ^ (np.random.default_rng(8).random(3000) < 0.1)
+    values["city"] = [f"{'late' if event else 'fine'} {number}" for event, number in zip(shown, fold, strict=True)]
+    values["city"] = [city if n % 2 else "any" for n, city in enumerate(values["city"])]
+    one = score(observations={"at_most": 1}, features=["city", "late"], monotone=None)
+    found = make(one, engine, AS_OF, PaperBook(engine, values))
+    assert isinstance(found, Version)
+    assert {each["name"] for each in found.content["card"]["characteristics"]} == {"city", "late"}
+    assert found.content["quality"]["auc"] < 0.75
+
+
+def test_a_feature_that_works_against_its_own_bins_is_taken_out(engine: Engine) -> None:
+    # `noise` rises with `utilisation`, so alone it seems to mean risk; beside it, it means the opposite.
+    random = np.random.default_rng(7)
+    first = random.normal(size=8000)
+    second = first + random.normal(size=8000) * 0.7
+    chance = 1 / (1 + np.exp(1.5 - 2.0 * first + 0.8 * second))
+    values = rows(8000) | {
+        "utilisation": first.tolist(),
+        "noise": second.tolist(),
+        "worst_dpd": np.where(random.random(8000) < chance, 60, 0).tolist(),
+    }
+    one = score(observations={"at_most": 1}, features=["utilisation", "noise"], monotone=None)
+    found = make(one, engine, AS_OF, PaperBook(engine, values))
+    assert isinstance(found, Version)
+    assert [each["name"] for each in found.content["card"]["characteristics"]] == ["utilisation"]
+    assert {"feature": "noise", "why": "against its own bins beside the others"} in found.content["card"]["left_out"]
+
+
 def test_signs_are_right_and_directions_hold(version: Version) -> None:
     card = {one["name"]: one for one in version.content["card"]["characteristics"]}
     assert set(card) >= {"utilisation", "late", "city"} and "noise" not in card
