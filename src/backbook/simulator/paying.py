@@ -154,11 +154,11 @@ def _into_instalments(
     fresh = np.minimum(state.bill[able, FRESH], state.billed[able])
     wish = np.array([-9.0, -4.0, 1.0, -2.2, -2.6])[folk.habit[person]] + 0.25 * np.clip(state.pressure[person], -1, 2)
     wish = wish + wishes.instalment[able]
-    wants = (fresh >= 60_000) & chance.happens(1 / (1 + np.exp(-wish)), "instalment", key, month=month.number)
+    wants = (fresh >= 100_000) & chance.happens(1 / (1 + np.exp(-wish)), "instalment", key, month=month.number)
     share = 0.5 + 0.5 * chance.uniform("instalment share", key, month=month.number)
     principal = (fresh * share).astype(np.int64) // 10_000 * 10_000
     kind = np.where(chance.happens(0.3, "single purchase", key, month=month.number), PURCHASE_PLAN, BILL_PLAN)
-    chosen = wants & (principal >= 50_000)
+    chosen = wants & (principal >= 80_000)
     of_bill = _open_plans(chance, accounts, state, month, able[chosen], principal[chosen], kind[chosen])
     settle(state, able[chosen], principal[chosen], in_time=np.ones(int(chosen.sum()), bool))
     return [of_bill, *_cash_loans(chance, folk, accounts, state, month, able[~chosen])]

@@ -115,7 +115,7 @@ def _hidden(settings: Settings, chance: Chance, numbers: Array, seen: dict[str, 
         habit=habit,
         taste=chance.whole(5, "taste", numbers),
         budget=np.clip(seen["income"] * share, 150, 60_000),
-        purchases=np.clip(np.exp(2.0 + 0.5 * activity), 1.0, 28.0),
+        purchases=np.clip(np.exp(1.5 + 0.5 * activity), 1.0, 28.0),
         target=np.clip(_TARGET[habit] + 0.15 * chance.normal("target", numbers), 0.05, 0.98),
     )
 
