@@ -18,7 +18,7 @@ from .decision_tree import Tree, complete, plant
 from .expression import Expression
 from .nodes import Node, never_null
 from .to_ibis import all_known, ibis_tree, ibis_value
-from .to_python import LEAST, MOST, TreeWriter, Writer, column_names, compiled, loading, number_columns
+from .to_python import TreeWriter, Writer, column_names, compiled, loading, number_columns
 
 # What one evaluation gives: the branch that matched, the unknown columns when it is referred, and the path.
 Path = tuple[tuple[str, bool | None], ...]
@@ -80,20 +80,12 @@ class FirstMatch:
     def python(self) -> Callable[[Mapping[str, Any]], Outcome]:
         """One row at a time: (index or None, unknown columns, path of (branch id, True, False or None)).
 
-        A row of which everything is known goes down a tree of tests; any other goes through the branches in order.
+        A row goes down a tree of tests as long as what it is asked about is known, else through the branches in order.
         """
         if not self.branches:
             return lambda row: (None, (), ())
-        columns, numbers = column_names(self.reads), sorted(self._numbers())
-        writer = Writer(columns, self.reads)
-        lines = [f"{local} = row[{name!r}]" for name, local in columns.items()]
-        unknown = [f"{local} is None" for local in columns.values()]
-        # A sum is infinite or NaN when one of its parts is (or, harmlessly, when it overflows).
-        if numbers:
-            unknown.append(f"not {LEAST} < {' + '.join(columns[name] for name in numbers)} < {MOST}")
-        if unknown:
-            lines.append(f"if {' or '.join(unknown)}: return in_order(row)")
-        lines += TreeWriter(writer, "return in_order(row)").lines(self._tree[0])
+        writer = Writer(column_names(self.reads))
+        lines = TreeWriter(writer, self._numbers(), "return in_order(row)").lines(self._tree[0])
         return compiled("first_match", lines, {**writer.constants, **self._answers(), "in_order": self._in_order()})
 
     @cached_property

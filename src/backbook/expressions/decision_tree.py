@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .nodes import Node
+from .names import Type
+from .nodes import Node, literal
 
 # A formula over atoms: True, False, ("atom", subject, cells), ("not", f), ("and", fs), ("or", fs).
 Formula = Any
@@ -191,16 +192,33 @@ class _Planter:
         return Ask(subject, self.table.tests[subject, cells], yes, no)
 
     def _question(self, rest: list[tuple[int, Formula]], known: dict[Node, int]) -> tuple[Node, int]:
-        """The test that leaves the fewest branches open."""
+        """The test whose two answers leave the least to ask, on the whole."""
         candidates = list(dict.fromkeys(atom for _, formula in rest[:AHEAD] for atom in atoms(formula)))
+        candidates += [self._cut(subject, known[subject]) for subject in dict.fromkeys(atom[0] for atom in candidates)]
+        candidates = [
+            (subject, cells) for subject, cells in candidates if known[subject] & cells and known[subject] & ~cells
+        ]
         if len(candidates) == 1:
             return candidates[0]
 
         def left_open(atom: tuple[Node, int]) -> int:
             subject, cells = atom
-            return sum(len(_left(rest, {**known, subject: known[subject] & part})) for part in (cells, ~cells))
+            # squared: of two answers that leave 7 and 28, the second comes four times as often
+            return sum(len(_left(rest, {**known, subject: known[subject] & part})) ** 2 for part in (cells, ~cells))
 
         return min(candidates, key=left_open)
+
+    def _cut(self, subject: Node, possible: int) -> tuple[Node, int]:
+        """Below or not below the middle one of the values still possible: a list of equalities becomes a search."""
+        values = self.table.subjects[subject].values
+        open_values = [at for at in range(len(values)) if possible >> (2 * at + 1) & 1]
+        if len(open_values) < 3:
+            return subject, 0
+        middle = open_values[len(open_values) // 2]
+        cells = (1 << (2 * middle + 1)) - 1
+        below = Node("<", Type.YESNO, (subject, literal(values[middle], subject.type)))
+        self.table.tests.setdefault((subject, cells), below)
+        return subject, cells
 
 
 def plant(conditions: Sequence[Node]) -> tuple[Tree, list[Node]]:

@@ -270,37 +270,69 @@ _LAW: dict[tuple[str, Type], Callable[..., Any]] = {
 }
 
 
+@dataclass
+class Asked:
+    """What is at hand at one place of the tree: columns fetched, columns known, subjects computed."""
+
+    fetched: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+    subjects: dict[Node, str] = field(default_factory=dict)
+
+    def copy(self) -> Asked:
+        return Asked(set(self.fetched), set(self.known), dict(self.subjects))
+
+
 class TreeWriter:
-    """Writes a decision tree as nested ifs; every column is known, `r0`, `r1`, … and `none` are the answers."""
+    """Writes a decision tree as nested ifs; `r0`, `r1`, … and `none` are the answers.
 
-    def __init__(self, writer: Writer, give_up: str) -> None:
-        self.writer, self.give_up = writer, give_up
+    A column is fetched where it is first asked about. Where it is not known the row is given up, to be tried in
+    order; a column that is never asked about cannot change the answer, known or not.
+    """
 
-    def lines(self, tree: Tree, asked: Mapping[Node, str] | None = None) -> list[str]:
-        asked = dict(asked or {})
+    def __init__(self, writer: Writer, numbers: set[str], give_up: str) -> None:
+        self.writer, self.numbers, self.give_up = writer, numbers, give_up
+
+    def lines(self, tree: Tree, asked: Asked | None = None) -> list[str]:
+        asked = asked or Asked()
         lines: list[str] = []
         while isinstance(tree, Ask):
             lines += self._ask(tree.subject, asked)
-            lines.append(f"if {self._test(tree, asked[tree.subject])}:")
-            lines += ["    " + line for line in self.lines(tree.yes, asked)]
+            lines.append(f"if {self._test(tree, asked.subjects[tree.subject])}:")
+            lines += ["    " + line for line in self.lines(tree.yes, asked.copy())]
             tree = tree.no
         if isinstance(tree, Leaf):
             return [*lines, "return none" if tree.index is None else f"return r{tree.index}"]
         return [*lines, self.give_up]
 
-    def _ask(self, subject: Node, asked: dict[Node, str]) -> list[str]:
+    def _ask(self, subject: Node, asked: Asked) -> list[str]:
         """Compute a subject where it is first asked about, once."""
-        if subject in asked:
+        if subject in asked.subjects:
             return []
+        lines = self._fetch(subject, asked)
+        self.writer.known = frozenset(asked.known)
         piece = self.writer.piece(subject)
         if piece.code.isidentifier() and not piece.null:
-            asked[subject] = piece.code
-            return []
-        asked[subject] = self.writer.temp()
-        return [
-            f"{asked[subject]} = {piece.code}",
-            *([f"if {asked[subject]} is None: {self.give_up}"] if piece.null else []),
-        ]
+            asked.subjects[subject] = piece.code
+            return lines
+        local = asked.subjects[subject] = self.writer.temp().replace("t", "s")
+        return [*lines, f"{local} = {piece.code}", *([f"if {local} is None: {self.give_up}"] if piece.null else [])]
+
+    def _fetch(self, subject: Node, asked: Asked) -> list[str]:
+        lines = []
+        may_be_unknown = subject.op in ("is null", "is not null") and subject.args[0].op == "name"
+        for name in sorted(subject.reads):
+            local = self.writer.columns[name]
+            if name not in asked.fetched:
+                lines.append(f"{local} = row[{name!r}]")
+                asked.fetched.add(name)
+                if may_be_unknown and name in self.numbers:
+                    lines.append(f"if {local} is not None and not {LEAST} < {local} < {MOST}: {local} = None")
+            if name not in asked.known and not may_be_unknown:
+                # only of a finite number is the difference to itself zero
+                infinite = f" or {local} - {local} != 0.0" if name in self.numbers else ""
+                lines.append(f"if {local} is None{infinite}: {self.give_up}")
+                asked.known.add(name)
+        return lines
 
     def _test(self, ask: Ask, local: str) -> str:
         if ask.test is ask.subject:
@@ -340,9 +372,8 @@ def loading(columns: Mapping[str, str], numbers: Iterable[str]) -> list[str]:
 
 
 def compiled(name: str, lines: Iterable[str], constants: Mapping[str, Any]) -> Callable[..., Any]:
-    """The function whose body is `lines`; constants are bound as defaults, which Python reads fastest."""
-    defaults = "".join(f", {constant}={constant}" for constant in constants)
-    source = f"def {name}(row{defaults}):\n" + "".join(f"    {line}\n" for line in lines)
+    """The function whose body is `lines`; constants are its globals (forty defaults would be copied at every call)."""
+    source = f"def {name}(row):\n" + "".join(f"    {line}\n" for line in lines)
     space: dict[str, Any] = dict(constants)
     # Our own source, written from the checked tree: no text of a user is in it.
     exec(compile(source, f"<{name}>", "exec"), space)  # noqa: S102
