@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from backbook.expressions import Type
 from backbook.score import formula
-from backbook.score.binning import Bin
 from backbook.score.counting import Fine, coded
 from backbook.score.definition import Score
+from backbook.score.explain import reason
 from backbook.score.quality import auc, quality
 from backbook.score.registry import Unavailable, Version
 from backbook.score.scorecard import Card, Characteristic, fit, logistic
@@ -204,7 +203,7 @@ def _content(
         "expressions": expressions,
         "grades": [grade.canonical() for grade in score.grades],
         "reason_keys": keys,
-        "reasons": [_reason(one, bin) for one, bin in listed],
+        "reasons": [reason(one, bin) for one, bin in listed],
         "card": {
             "start": card.start,
             "intercept": card.intercept,
@@ -242,46 +241,3 @@ def _characteristic(one: Characteristic) -> dict[str, Any]:
             for bin, points in zip(one.binning.bins, one.points, strict=True)
         ],
     }
-
-
-def _reason(one: Characteristic, bin: Bin) -> dict[str, str]:
-    place = one.binning.bins.index(bin)
-    zh, en = described(one, bin)
-    return {"code": f"{one.name.name}:{place + 1}", "zh": zh, "en": en}
-
-
-def described(one: Characteristic, bin: Bin) -> tuple[str, str]:
-    """What lying in this bin means, in both languages."""
-    zh, en = one.name.zh or one.name.name, one.name.en or one.name.name
-    if bin.kind == "missing":
-        return f"{zh}未知", f"{en} not known"
-    if bin.kind == "other":
-        return f"{zh}属于其他", f"{en} is another one"
-    if bin.kind == "values":
-        levels = {level.code: level for level in one.name.levels}
-        words = [levels.get(value) for value in bin.values]
-        in_zh = [
-            word.zh if word and word.zh else _plain(value, "zh") for word, value in zip(words, bin.values, strict=True)
-        ]
-        in_en = [
-            word.en if word and word.en else _plain(value, "en") for word, value in zip(words, bin.values, strict=True)
-        ]
-        return f"{zh}为{'、'.join(in_zh)}", f"{en} is {' or '.join(in_en)}"
-    ranges = [each for each in one.binning.bins if each.kind == "range"]
-    place = ranges.index(bin)
-    above = ranges[place - 1].upper if place else None
-    if above is None and bin.upper is None:
-        return f"{zh}已知", f"{en} is known"
-    if above is None:
-        return f"{zh}不超过 {bin.upper}", f"{en} at most {bin.upper}"
-    if bin.upper is None:
-        return f"{zh}高于 {above}", f"{en} above {above}"
-    if one.name.type is Type.WHOLE and bin.upper - above == 1:
-        return f"{zh}为 {bin.upper}", f"{en} is {bin.upper}"
-    return f"{zh}在 {above} 至 {bin.upper} 之间", f"{en} between {above} and {bin.upper}"
-
-
-def _plain(value: Any, language: str) -> str:
-    if isinstance(value, bool):
-        return {"zh": ("否", "是"), "en": ("no", "yes")}[language][value]
-    return str(value)
