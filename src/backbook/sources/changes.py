@@ -51,7 +51,7 @@ def changes(
 ) -> Changes:
     """`sound` are the rows to load, `several` the hashes of keys with several versions, `mapped` all rows."""
     files = head.files(delivery.lake_table)
-    incoming = engine.cached(_dated(engine, delivery, sound, stored, first_load=not files))
+    incoming = _dated(engine, delivery, sound, stored, first_load=not files)
     if not files:
         base, later = _first(engine, delivery, incoming, several, stored)
         return Changes(base, later, None)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -77,6 +77,13 @@ class Input:
     delivery: str = "extract"
     line: int | None = field(default=None, compare=False)
 
+    def canonical(self) -> dict[str, Any]:
+        """What the input means, without where the workspace lies."""
+        plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("folder", "line")}
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in plain.items() if value is not None
+        }
+
     @property
     def base(self) -> Path:
         """The folder below which the files are told apart by name."""
@@ -102,6 +109,10 @@ class Input:
         if not files:
             raise BadData(f"Input '{self.name}' finds no file at {self.path}. {self._nearby(path)}")
         return files
+
+    def file_name(self, file: Path) -> str:
+        """The file's name below `base`: what tells it apart from the input's other files."""
+        return file.relative_to(self.base).as_posix() if file.is_relative_to(self.base) else file.name
 
     def format_of(self, file: Path) -> str:
         ending = Path(file.name.removesuffix(".gz")).suffix.lower()

@@ -12,6 +12,7 @@ corrected is read without any comparison. Every stored row carries
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -28,7 +29,9 @@ LATEST = ("known_on", COUNTS_FROM, ORDER)
 
 
 def contract_table(name: str) -> Table:
-    """The contract of a lake table: `attribute.tags` is an `attribute`."""
+    """The contract of a lake table: `attribute.tags` is an `attribute`, `party_contact` goes with `party`."""
+    if name == "party_contact":
+        return replace(TABLES["party"], name=name, event=None)
     return TABLES[name.partition(".")[0]]
 
 
@@ -126,10 +129,9 @@ def _least(engine: Engine, head: Head, table: str, column: str) -> date | None:
     manifest = head.manifest(table)
     if manifest is None:
         return None
-    # Parts are months, so the least value lies in the first of them, or among rows without a month.
-    parts = manifest.parts()
-    dated = [part for part in parts if part[:1].isdigit()][:1] or parts
-    files = [path for part in dated for path in head.files(table, part, "base")]
+    # Parts are months or years, so the least value lies in one of the first year.
+    parts = sorted({file.part for file in manifest.files if file.kind == "base"})
+    files = [path for part in parts if part[:4] == parts[0][:4] for path in head.files(table, part, "base")]
     if not files:
         return None
     rows = engine.parquet(files)

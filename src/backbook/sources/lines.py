@@ -136,6 +136,7 @@ class Scan:
         self.found = Found(last_line=first_line - 1)
         # Lines of a record whose quote is still open at the end of a piece.
         self._open = b""
+        self._unended = False
 
     def piece(self, data: bytes, *, last: bool) -> bytes:
         """The good records of one more piece, ended by line feeds."""
@@ -147,13 +148,23 @@ class Scan:
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
             self.found.clean = False
-        if text and not text.endswith(b"\n"):
-            # Without its line break the last line may be cut off; it is read if its fields are whole.
+        self._unended = bool(text) and not text.endswith(b"\n")
+        if self._unended:
+            # The last line may be cut off; it is read if its fields are whole.
             text += b"\n"
         quote = self.dialect.quote
-        if wrong or (quote and quote in text):
-            return self._careful(text, wrong, data, last=last)
-        return self._fast(text)
+        before = len(self.found.rejects)
+        good = self._careful(text, wrong, data, last=last) if wrong or (quote and quote in text) else self._fast(text)
+        if self._unended and last and len(self.found.rejects) > before:
+            self._say_cut_off()
+        return good
+
+    def _say_cut_off(self) -> None:
+        at_end = self.found.rejects[-1]
+        if at_end.line == self.found.last_line:
+            self.found.rejects[-1] = Reject(
+                at_end.line, f"{at_end.reason}; the file ends in the middle of this line: cut off?"
+            )
 
     def _fast(self, text: bytes) -> bytes:
         """No quotes and nothing undecodable: a record is a line."""

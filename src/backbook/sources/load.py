@@ -9,207 +9,250 @@ Nothing is published here: the caller holds the lock and publishes when the whol
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from backbook.engine import Engine
-from backbook.errors import BadData, BadDefinition, Fault
+from backbook.errors import BadData, BadDefinition
 from backbook.lake import Head, Writer
-from backbook.sources import deliveries
-from backbook.sources.changes import Changes, Delivery, changes
+from backbook.sources.attributes import Attribute
+from backbook.sources.cards import masked_rows, refuse_card_numbers
+from backbook.sources.changes import Delivery, changes
 from backbook.sources.contract import TABLES
-from backbook.sources.inputs import Input, read_inputs
-from backbook.sources.known import COUNTS_FROM, HIDDEN
-from backbook.sources.mapping import Mapping, column_faults, read_mapping
+from backbook.sources.deliveries import Log
+from backbook.sources.inputs import Input
+from backbook.sources.known import known
+from backbook.sources.made import MADE, account_id, made_accounts
+from backbook.sources.mapped import bind, columns_of, definitions, run_fault
+from backbook.sources.mapping import Mapping as SourceMapping
+from backbook.sources.mapping import by_person
+from backbook.sources.quality import findings, null_shares
 from backbook.sources.quarantine import judged, kept_rows, orphans, same_key
 from backbook.sources.read import Raw, read
 from backbook.sources.report import Account, LoadReport, not_available
 from backbook.sources.stage import ID, Horizon, staged
-from backbook.sources.table import Column, Table
+from backbook.sources.store import with_hashes, write_changes, write_contacts
+from backbook.sources.table import Table
 from backbook.workspace import Workspace
 
 Progress = Callable[..., None]
+# Faulty rows shown of each table or file.
+SHOWN = 5
+REJECTED = pa.schema([("input", pa.string()), ("file", pa.string()), ("line", pa.int64()), ("reason", pa.string())])
 
 
-def load(workspace: Workspace, writer: Writer, as_of: date, on_progress: Progress | None = None) -> LoadReport:
-    """Read all that was delivered; raises BadData or BadDefinition, and then nothing of the load stands."""
-    inputs, mappings = definitions(workspace)
-    with tempfile.TemporaryDirectory(prefix="load-", dir=_scratch(workspace)) as scratch, workspace.engine.scope():
-        job = _Load(workspace, writer, as_of, inputs, Path(scratch), on_progress or (lambda *_: None))
-        return job.run(mappings)
+def load(
+    workspace: Workspace, writer: Writer, as_of: date, on_progress: Progress | None = None, *, dry_run: bool = False
+) -> LoadReport:
+    """Read all that was delivered and write it aside with `writer`; the caller publishes.
+
+    Raises BadData when more rows break the contract than `reject_share`, or a file cannot be believed at all;
+    BadDefinition when a mapping or an input cannot mean anything. Then nothing of the load stands.
+    """
+    inputs, mappings, attributes = definitions(workspace)
+    groups: dict[str, list[SourceMapping]] = {}
+    for mapping in mappings:
+        groups.setdefault(mapping.lake_table, []).append(mapping)
+    workspace.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="load-", dir=workspace.out) as scratch, workspace.engine.scope():
+        job = _Load(workspace, writer, as_of, inputs, attributes, Path(scratch), on_progress or (lambda *_: None))
+        return job.run(groups)
 
 
-def definitions(workspace: Workspace) -> tuple[dict[str, Input], list[Mapping]]:
-    """Inputs and mappings, in the order of the contract. Raises BadDefinition with everything that is wrong."""
-    inputs, mappings, faults = check_definitions(workspace)
-    if faults:
-        raise BadDefinition(faults=faults)
-    return inputs, mappings
-
-
-def check_definitions(workspace: Workspace) -> tuple[dict[str, Input], list[Mapping], list[Fault]]:
-    inputs, faults = read_inputs(workspace.settings, workspace.path)
-    mappings = []
-    for source in workspace.mappings():
-        mapping, wrong = read_mapping(source, workspace.settings.inputs)
-        faults += wrong
-        mappings += [mapping] if mapping and not wrong else []
-    order = list(TABLES)
-    return inputs, sorted(mappings, key=lambda mapping: (order.index(mapping.table.name), mapping.name)), faults
-
-
-def _scratch(workspace: Workspace) -> Path:
-    folder = workspace.out / "scratch"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@dataclass
 class _Load:
-    workspace: Workspace
-    writer: Writer
-    as_of: date
-    inputs: dict[str, Input]
-    scratch: Path
-    tell: Progress
+    """One load under way: what was read, what was found, what later tables may refer to."""
 
-    def __post_init__(self) -> None:
-        self.engine: Engine = self.workspace.engine
-        self.head: Head = self.writer.head
-        self.log = deliveries.Log.read(self.engine, self.head)
-        day = max([self.as_of, *([self.log.last_day] if self.log.last_day else [])])
-        self.horizon = Horizon(day, self.workspace.settings.timezone)
+    def __init__(
+        self,
+        workspace: Workspace,
+        writer: Writer,
+        as_of: date,
+        inputs: Mapping[str, Input],
+        attributes: Mapping[str, Attribute],
+        scratch: Path,
+        tell: Progress,
+    ) -> None:
+        self.workspace, self.writer, self.as_of, self.inputs = workspace, writer, as_of, inputs
+        self.attributes, self.scratch, self.tell = attributes, scratch, tell
+        self.engine: Engine = workspace.engine
+        self.head: Head = writer.head
+        self.log = Log.read(self.engine, self.head, inputs)
+        # Whoever loads for an earlier date than the last load still knows what was known then.
+        self.horizon = Horizon(
+            max([as_of, *([self.log.last_day] if self.log.last_day else [])]), workspace.settings.timezone
+        )
         self.raw: dict[str, Raw] = {}
         self.keys: dict[str, Any] = {}
         self.accounts: dict[str, Account] = {}
         self.examples: dict[str, tuple[str, ...]] = {}
         self.faults: list[str] = []
+        self.loose: dict[str, int] = {}
+        self.masked: dict[str, int] = {}
 
-    def run(self, mappings: Sequence[Mapping]) -> LoadReport:
-        groups: dict[str, list[Mapping]] = {}
-        for mapping in mappings:
-            groups.setdefault(mapping.lake_table, []).append(mapping)
-        for number, (lake_table, members) in enumerate(groups.items()):
-            self.tell(lake_table, number, len(groups))
-            self._table(lake_table, members)
+    def run(self, groups: Mapping[str, list[SourceMapping]]) -> LoadReport:
+        if "account" not in groups and self._accounts_are_made():
+            self._make_accounts(groups)
+        else:
+            for place, (lake_table, mappings) in enumerate(groups.items()):
+                self.tell(lake_table, place, len(groups))
+                self._table(lake_table, mappings)
+        self._rejects()
         if self.faults:
             raise BadData("\n".join(self.faults))
         changed = self.log.write(self.engine, self.writer, self.as_of)
-        present = {*self.head.tables, *(table for table, account in self.accounts.items() if account.loaded)}
-        return LoadReport(self.accounts, not_available(present), (), self.examples, changed)
+        return LoadReport(
+            self.accounts,
+            not_available({*self.head.tables, *(table for table, account in self.accounts.items() if account.loaded)}),
+            self._quality(groups),
+            self.examples,
+            changed,
+        )
 
-    def _table(self, lake_table: str, mappings: list[Mapping]) -> None:
-        todo = [mapping for mapping in mappings if self._is_new(mapping)]
+    # ── one table ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _table(self, lake_table: str, mappings: list[SourceMapping]) -> None:
+        todo = self._todo(lake_table, mappings)
+        if todo:
+            with self.engine.scope():
+                rows, contract = self._rows(todo)
+                keys = self._deliver(lake_table, contract, todo, rows)
+            self._remember(lake_table, keys)
+        elif lake_table in ("party", "account"):
+            self._remember(lake_table, None)
+
+    def _todo(self, lake_table: str, mappings: list[SourceMapping]) -> list[SourceMapping]:
+        """The mappings with something new to read; their inputs are read here, so that they outlast the table."""
+        todo = [mapping for mapping in mappings if self.log.has_news(mapping)]
+        for mapping in todo:
+            for one in mapping.reads:
+                self._read(mapping, one)
         if not todo:
             self.accounts[lake_table] = self.log.account(lake_table)
-            return
-        contract = mappings[0].table
-        columns = contract.columns
-        parts = [self._staged(mapping, columns) for mapping in todo]
-        rows = self.engine.cached(parts[0] if len(parts) == 1 else parts[0].union(*parts[1:]))
-        rows = rows.mutate(**{ID: rows.rowid()})
-        self._deliver(lake_table, contract, todo, rows)
+        return todo
 
-    def _is_new(self, mapping: Mapping) -> bool:
-        return any(
-            self.log.is_new(mapping, path, self.inputs[one].delivery)
-            for one in mapping.reads
-            for path in self.inputs[one].files()
-        )
-
-    def _read(self, mapping: Mapping, name: str) -> Raw:
-        input = self.inputs[name]
-        only = None
-        if input.delivery == "increment":
-            only = lambda path: self.log.is_new(mapping, path, "increment")  # noqa: E731
-        # An increment is read for each mapping, since each may have seen other files.
-        key = name if only is None else f"{name}:{mapping.name}"
+    def _read(self, mapping: SourceMapping, one: str) -> Raw:
+        input = self.inputs[one]
+        increment = input.delivery == "increment"
+        # An increment is read for each mapping by itself, since each may have seen other files.
+        unseen = tuple(path for path in input.files() if not increment or self.log.is_new(mapping, input, path))
+        key = f"{one}:{hash(unseen)}"
         if key not in self.raw:
-            self.raw[key] = read(self.engine, input, self.scratch, only=only, on_file=lambda file: self.tell(file))
+            self.raw[key] = read(
+                self.engine,
+                input,
+                self.scratch / f"{len(self.raw)}",
+                only=lambda path: path in unseen,
+                on_file=self.tell,
+            )
         return self.raw[key]
 
-    def _staged(self, mapping: Mapping, columns: tuple[Column, ...]) -> Any:
-        raws = {name: self._read(mapping, name) for name in mapping.reads}
+    def _rows(self, mappings: list[SourceMapping]) -> tuple[Any, Table]:
+        """Everything that the mappings of one table deliver, staged."""
+        parts = []
+        contract = mappings[0].table
+        for mapping in mappings:
+            raws = {one: self._read(mapping, one) for one in mapping.reads}
+            mapped = bind(
+                self.engine,
+                mapping,
+                {one: raw.table for one, raw in raws.items()},
+                {one: raw.columns for one, raw in raws.items()},
+            )
+            columns = columns_of(mapping, list(mapped.columns), self.attributes)
+            contract = replace(mapping.table, columns=columns)
+            mapped = self._with_accounts(mapping, mapped)
+            increment = any(raw.input.delivery == "increment" for raw in raws.values())
+            self.log.note(mapping, raws)
+            parts.append(
+                staged(self.engine, mapped, contract, columns, self.horizon, mapping=mapping.name, increment=increment)
+            )
         try:
-            mapped = self.engine.sql(mapping.query, {name: raw.table for name, raw in raws.items()})
+            rows = self.engine.cached(parts[0] if len(parts) == 1 else parts[0].union(*parts[1:]))
         except Exception as error:
-            raise BadDefinition(faults=[_sql_fault(mapping, raws, error)]) from error
-        faults = list(column_faults(mapping.source, mapping.table, [c for c in mapped.columns]))
-        if faults:
-            raise BadDefinition(faults=faults)
-        self.log.note(mapping, raws)
-        increment = any(raw.input.delivery == "increment" for raw in raws.values())
-        return staged(
-            self.engine, mapped, mapping.table, columns, self.horizon, mapping=mapping.name, increment=increment
-        )
+            # The engine's own exceptions are not known by name outside of it.
+            raise BadDefinition(
+                faults=[run_fault(", ".join(m.name for m in mappings), mappings[0].source.file, error)]
+            ) from error
+        return self._without_cards(mappings, contract, rows), contract
 
-    def _deliver(self, lake_table: str, contract: Table, mappings: list[Mapping], rows: Any) -> None:
+    def _with_accounts(self, mapping: SourceMapping, mapped: Any) -> Any:
+        """A row by person in a table by account: the account made for that person."""
+        if not by_person(mapping.table) or "account_id" in mapped.columns:
+            return mapped
+        return self.engine.sql(f"SELECT *, {account_id()} AS account_id FROM m", {"m": mapped})
+
+    def _without_cards(self, mappings: list[SourceMapping], contract: Table, rows: Any) -> Any:
+        rows = rows.mutate(**{ID: rows.rowid()})
+        story = " and ".join(mapping.source.file for mapping in mappings)
+        refuse_card_numbers(self.engine, rows, contract.columns, story)
+        rows, masked = masked_rows(self.engine, rows, contract.columns)
+        if masked:
+            self.masked[mappings[0].lake_table] = masked
+            rows = rows.mutate(**{ID: rows.rowid()})
+        return rows
+
+    def _deliver(self, lake_table: str, contract: Table, mappings: list[SourceMapping], rows: Any) -> Any:
+        """Judge, compare and write; gives back the keys that the lake will then have."""
+        if contract.private:
+            rows = with_hashes(self.engine, self.workspace.key, rows, contract)
         disagreeing, repeated, several = same_key(self.engine, rows, contract)
         bad = judged(self.engine, rows, disagreeing, orphans(self.engine, rows, contract.references, self.keys))
-        out = bad.select(ID).union(repeated)
-        sound = rows.anti_join(out, [ID])
-        stored = tuple(column.name for column in contract.public)
-        delivery = Delivery(
+        sound = rows.anti_join(bad.select(ID).union(repeated), ID)
+        stored = tuple(column.stored for column in contract if column.stored)
+        found = changes(
+            self.engine, self.head, self._delivery(lake_table, contract, mappings), sound, several, rows, stored
+        )
+        written = write_changes(self.engine, self.writer, lake_table, contract, found)
+        if contract.name == "party":
+            write_contacts(self.engine, self.writer, self.workspace.key, rows, found)
+        self._account(lake_table, mappings, rows, bad, repeated, written)
+        self._quarantine(lake_table, contract, rows, bad)
+        self._note(lake_table, contract, rows)
+        return self._keys(lake_table, contract, found.base)
+
+    def _delivery(self, lake_table: str, contract: Table, mappings: list[SourceMapping]) -> Delivery:
+        extracts = [mapping.name for mapping in mappings if self._is_extract(mapping)]
+        if lake_table == "account" and mappings:
+            # The bank's own accounts take the place of those that were made before it delivered any.
+            extracts.append(MADE)
+        return Delivery(
             contract,
             lake_table,
             self.horizon,
             self.log.order,
-            tuple(
-                mapping.name
-                for mapping in mappings
-                if all(self.inputs[one].delivery == "extract" for one in mapping.reads)
-            ),
+            tuple(extracts),
             self.log.units(lake_table),
             self.log.again(lake_table),
         )
-        found = changes(self.engine, self.head, delivery, sound, several, rows, stored)
-        counts = self._write(delivery, found)
-        self._count(lake_table, mappings, rows, bad, repeated, counts, contract)
-        self._remember(lake_table, contract, found)
 
-    def _write(self, delivery: Delivery, found: Changes) -> tuple[int, int, int]:
-        base = self._write_parts(delivery, found.base, "base")
-        later = self._write_parts(delivery, found.later, "later")
-        gone = self._write_parts(delivery, found.withdrawn, "later") if found.withdrawn is not None else 0
-        return base, later, gone
+    def _is_extract(self, mapping: SourceMapping) -> bool:
+        return all(self.inputs[one].delivery == "extract" for one in mapping.reads)
 
-    def _write_parts(self, delivery: Delivery, rows: Any, kind: str) -> int:
-        contract = delivery.table
-        event = contract.event if kind == "base" and contract.form == "fact" and contract.event else COUNTS_FROM
-        months = rows[event].strftime("%Y-%m").fill_null("undated")
-        parts = sorted(row["part"] for row in self.engine.rows(rows.select(part=months).distinct()))
-        order = [*contract.key, "known_on", *HIDDEN[:2]]
-        total = 0
-        for part in parts:
-            path = self.writer.path(delivery.lake_table)
-            chosen = rows.filter(months == part).drop(ID)
-            count = self.engine.write(chosen, path, order_by=order)
-            self.writer.append(delivery.lake_table, part, path, count, kind=kind)
-            total += count
-        return total
+    # ── accounts and quarantine ─────────────────────────────────────────────────────────────────────────────
 
-    def _count(
+    def _account(
         self,
         lake_table: str,
-        mappings: list[Mapping],
+        mappings: list[SourceMapping],
         rows: Any,
         bad: Any,
         repeated: Any,
-        counts: tuple[int, int, int],
-        contract: Table,
+        written: tuple[int, int, int],
     ) -> None:
-        base, later, gone = counts
+        base, later, gone = written
         mapped, quarantined = self.engine.count(rows), self.engine.count(bad)
         raws = {
-            raw.input.name: raw for mapping in mappings for raw in (self._read(mapping, one) for one in mapping.reads)
-        }
+            id(raw): raw for mapping in mappings for raw in (self._read(mapping, one) for one in mapping.reads)
+        }.values()
         account = Account(
             lake_table,
-            parsed=sum(raw.parsed for raw in raws.values()),
-            rejected=sum(raw.rejected for raw in raws.values()),
+            parsed=sum(raw.parsed for raw in raws),
+            rejected=sum(raw.rejected for raw in raws),
             mapped=mapped,
             loaded=base + later,
             unchanged=mapped - quarantined - base - later,
@@ -219,55 +262,131 @@ class _Load:
             withdrawn=gone,
         )
         account.check()
-        self.accounts[lake_table] = account
-        self.log.accounts[lake_table] = account
-        if quarantined:
-            self._quarantine(lake_table, contract, rows, bad, account)
+        self.accounts[lake_table] = self.log.accounts[lake_table] = account
 
-    def _quarantine(self, lake_table: str, contract: Table, rows: Any, bad: Any, account: Account) -> None:
+    def _quarantine(self, lake_table: str, contract: Table, rows: Any, bad: Any) -> None:
+        """Keep the key, reason, file and line of every row that does not enter; too many of them stop the load."""
+        account = self.accounts[lake_table]
+        if not account.quarantined:
+            return
         kept = self.engine.cached(kept_rows(self.engine, rows, bad, contract))
-        first = self.engine.rows(kept.order_by(["_file", "_row", ID]).limit(5))
+        first = self.engine.rows(kept.order_by([ID]).limit(SHOWN))
         self.examples[lake_table] = tuple(_place(row) for row in first)
-        path = self.writer.path(f"quarantine.{lake_table}")
+        table = f"quarantine.{lake_table}"
+        path = self.writer.path(table)
         count = self.engine.write(kept.drop(ID), path, order_by=["mapping", "_file", "_row", "key", "reason"])
-        self.writer.replace(f"quarantine.{lake_table}", f"{self.as_of}", [(path, count)])
-        share = account.quarantined / account.mapped
-        if share > self.workspace.settings.reject_share:
+        self.writer.replace(table, self.as_of.isoformat(), [(path, count)])
+        most = self.workspace.settings.reject_share
+        if account.quarantined > most * account.mapped:
+            shown = "".join(f"\n    {line}" for line in self.examples[lake_table])
             self.faults.append(
-                f"{lake_table}: {account.quarantined:,} of {account.mapped:,} rows break the contract; "
-                f"at most {self.workspace.settings.reject_share:.1%} may. First: {self.examples[lake_table][0]}"
+                f"{lake_table}: {account.quarantined:,} of {account.mapped:,} rows break the contract, more than the "
+                f"{most:.1%} that may (reject_share). Nothing was loaded. The first:{shown}"
             )
 
-    def _remember(self, lake_table: str, contract: Table, found: Changes) -> None:
-        """Keys that later tables may refer to."""
-        if contract.name not in ("party", "account"):
+    def _rejects(self) -> None:
+        """Lines that could not be read, by file and line; too many of them stop the load."""
+        rows: list[dict[str, Any]] = []
+        most = self.workspace.settings.reject_share
+        for raw in {raw.input.name: raw for raw in self.raw.values()}.values():
+            lines = [
+                {"input": raw.input.name, "file": file.name, "line": reject.line, "reason": reject.reason}
+                for file in raw.files
+                for reject in file.rejects
+            ]
+            rows += lines
+            if lines:
+                shown = [f"{line['file']}:{line['line']}: {line['reason']}" for line in lines[:SHOWN]]
+                self.examples[raw.input.name] = tuple(shown)
+            if raw.rejected > most * (raw.parsed + raw.rejected):
+                self.faults.append(
+                    f"Input '{raw.input.name}': {raw.rejected:,} of {raw.parsed + raw.rejected:,} lines cannot be read, more than "
+                    f"the {most:.1%} that may (reject_share). Nothing was loaded. The first:"
+                    + "".join(f"\n    {line}" for line in shown)
+                )
+        if rows:
+            path = self.writer.path("rejected")
+            table = self.engine.table(pa.Table.from_pylist(rows, REJECTED))
+            count = self.engine.write(table, path, order_by=["input", "file", "line"])
+            self.writer.replace("rejected", self.as_of.isoformat(), [(path, count)])
+
+    def _note(self, lake_table: str, contract: Table, rows: Any) -> None:
+        """What the next load is compared with."""
+        columns = [column.name for column in contract.public if column.name not in contract.key]
+        self.log.nulls[lake_table] = null_shares(self.engine, rows, columns)
+        event = contract.event if contract.event and contract.event != "known_on" else None
+        day = rows[event].cast("date") if event and contract.form == "fact" else rows._given_on
+        last = self.engine.rows(rows.filter(rows._reason.isnull()).aggregate(last=day.max()))[0]["last"]
+        self.log.last_days[lake_table] = last or self.horizon.day
+        for reference in contract.references:
+            there = self.keys.get(reference.table)
+            if not reference.strict and there is not None:
+                self.loose[lake_table] = self.engine.count(rows.anti_join(there, list(reference.columns)))
+
+    def _keys(self, lake_table: str, contract: Table, new: Any) -> Any:
+        if lake_table not in ("party", "account"):
+            return None
+        return self.engine.arrow(new.select(*contract.key))
+
+    def _remember(self, lake_table: str, new: Any) -> None:
+        """The keys that later tables may refer to: those of the lake, and those that are coming."""
+        if lake_table not in ("party", "account"):
             return
-        keys = [found.base.select(*contract.key)]
-        files = self.head.files(lake_table)
-        if files:
-            keys.append(self.engine.parquet(files).select(*contract.key))
-        self.keys[contract.name] = self.engine.cached(
-            keys[0].union(*keys[1:]).distinct() if len(keys) > 1 else keys[0].distinct()
+        keys = [self.engine.table(new)] if new is not None else []
+        old = known(self.engine, self.head, lake_table, self.horizon.day)
+        keys += [old.select(*TABLES[lake_table].key)] if old is not None else []
+        if keys:
+            self.keys[lake_table] = self.engine.cached(
+                keys[0].union(*keys[1:]).distinct() if len(keys) > 1 else keys[0].distinct()
+            )
+
+    # ── accounts made for people ────────────────────────────────────────────────────────────────────────────
+
+    def _accounts_are_made(self) -> bool:
+        """True unless the bank has delivered accounts of its own before."""
+        rows = known(self.engine, self.head, "account", self.horizon.day)
+        return rows is None or self.engine.count(rows.filter(~rows.is_made.fill_null(False))) == 0
+
+    def _make_accounts(self, groups: Mapping[str, list[SourceMapping]]) -> None:
+        """Stage everything first: accounts are made of the people in all tables, and then the tables refer to them."""
+        staged_tables = {}
+        for lake_table, mappings in groups.items():
+            self.tell(lake_table)
+            todo = self._todo(lake_table, mappings)
+            if todo:
+                staged_tables[lake_table] = (*self._rows(todo), todo)
+        old = known(self.engine, self.head, "account", self.horizon.day)
+        people = [(contract, rows) for rows, contract, _ in staged_tables.values()]
+        made = made_accounts(self.engine, TABLES["account"], people, old, self.horizon)
+        order = list(TABLES)
+        if made is not None and self.engine.count(made):
+            made = made.mutate(**{ID: made.rowid()})
+            self._remember("account", self._deliver("account", TABLES["account"], [], made))
+        elif old is not None:
+            self._remember("account", None)
+            self.accounts["account"] = self.log.account("account")
+        for lake_table, (rows, contract, todo) in sorted(
+            staged_tables.items(), key=lambda one: order.index(one[1][1].name)
+        ):
+            self.tell(lake_table)
+            keys = self._deliver(lake_table, contract, todo, rows)
+            self._remember(lake_table, keys)
+
+    def _quality(self, groups: Mapping[str, list[SourceMapping]]) -> Any:
+        return findings(
+            self.accounts,
+            self.log.counts,
+            self.log.nulls,
+            self.log.nulls_before,
+            {**self.log.last_days_before, **self.log.last_days},
+            {table for table, mappings in groups.items() if all(map(self._is_extract, mappings))},
+            self.loose,
+            self.masked,
+            self.as_of,
+            self.workspace.settings.stale_days,
         )
 
 
 def _place(row: dict[str, Any]) -> str:
-    place = f"{row['_file']} row {row['_row']}" if row["_file"] else f"key {row['key']}"
+    place = f"{row['_file']}:{row['_row']}" if row["_file"] is not None else f"{row['mapping']} {row['key']}"
     return f"{place}: {row['reason']}"
-
-
-def _sql_fault(mapping: Mapping, raws: dict[str, Raw], error: Exception) -> Fault:
-    """The engine's refusal of a mapping, in words that name the inputs' columns."""
-    import re
-    from difflib import get_close_matches
-
-    text = str(error)
-    missing = re.search(r'(?:column|Column)[^"]*"([^"]+)"', text)
-    columns = [column for raw in raws.values() for column in raw.columns]
-    if missing and ("not found" in text or "does not have" in text):
-        wanted = missing[1].split(".")[-1]
-        close = get_close_matches(wanted, columns, n=1, cutoff=0.5)
-        files = ", ".join(f"{raw.input.name} ({raw.files[0].name})" for raw in raws.values() if raw.files)
-        hint = f"Did you mean '{close[0]}'?" if close else f"Columns: {', '.join(columns)}."
-        return Fault(mapping.source.file, None, f"reads the column '{wanted}', which {files} does not have.", hint)
-    return Fault(mapping.source.file, None, f"does not run: {text.splitlines()[0]}")

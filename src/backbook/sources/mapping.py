@@ -40,10 +40,15 @@ class Mapping:
     table: Table
     reads: tuple[str, ...]
     query: str
+    # The columns it gives, as far as its text tells.
+    gives: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return f"{self.source.table}.{self.source.name}"
+
+    def canonical(self) -> dict[str, Any]:
+        return {"table": self.table.name, "name": self.source.name, "query": self.query}
 
     @property
     def lake_table(self) -> str:

@@ -6,6 +6,7 @@ what the lines held, and against the control file where the bank sends one.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -18,9 +19,10 @@ import pyarrow.parquet
 
 from backbook.engine import Engine
 from backbook.errors import BadData
+from backbook.sources.control import check_controls
 from backbook.sources.inputs import Input
 from backbook.sources.lines import Reject
-from backbook.sources.text import Readable, read_text
+from backbook.sources.text import Readable, read_text, text_header
 from backbook.sources.unpack import Source, sources
 from backbook.sources.workbook import read_workbook
 
@@ -91,7 +93,37 @@ def read(
                 on_file(source.name)
         reader = {"text": _text, "xlsx": _xlsx, "parquet": _parquet}[kind]
         parts += reader(engine, input, members, scratch / input.name)
-    return _raw(engine, input, parts, empty=limit)
+    raw = _raw(engine, input, parts, empty=limit)
+    if not limit:
+        _check_counts(engine, raw)
+        check_controls(engine, input, raw.table, raw.files)
+    return raw
+
+
+def header(input: Input) -> tuple[str, ...]:
+    """The columns of an input, from its first file alone. Raises BadData when there is none."""
+    source = sources(input.files()[0], input.base)[0]
+    kind = input.format_of(Path(source.member) if source.member else source.path)
+    if kind == "text":
+        return text_header(input, source)
+    if kind == "xlsx":
+        return tuple(read_workbook(input, source)[0].column_names)
+    with source.open() as file:
+        return tuple(
+            pyarrow.parquet.ParquetFile(io.BytesIO(file.read()) if not source.plain else source.path).schema_arrow.names
+        )
+
+
+def _check_counts(engine: Engine, raw: Raw) -> None:
+    """Gate one: the engine must have read as many rows of each file as its lines held."""
+    counted = engine.rows(engine.sql(f"SELECT {FILE}, count(*) AS rows FROM t GROUP BY {FILE}", {"t": raw.table}))
+    rows = {one[FILE]: one["rows"] for one in counted}
+    for file in raw.files:
+        if rows.get(file.name, 0) != file.parsed:
+            raise BadData(
+                f"{file.name} of input '{raw.input.name}': {file.parsed:,} records were seen, {rows.get(file.name, 0):,} were read. "
+                "Check its separator and quote in backbook.toml."
+            )
 
 
 @dataclass(frozen=True)

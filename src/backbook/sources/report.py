@@ -50,6 +50,7 @@ class Finding:
     check: str
     zh: str
     en: str
+    stale: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,17 @@ def staged(
     kept = ", ".join(f"{ended(column, name(column.name))} AS {name(column.name)}" for column in columns)
     keeps = ", ".join(name(_text(column)) for column in columns)
     reasons = first_reasons(_reasons(table, columns, horizon, given))
+    given_on = f"coalesce({name(known.name)}, {KNOWN_ON})"
+    if known.name in table.key:
+        given_on = f"coalesce({given_on}, DATE '{horizon.day}')"
+    shown = ", ".join(
+        f"{given_on} AS known_on" if column is known and column.name in table.key else name(column.name)
+        for column in columns
+    )
     text = f"""
-        SELECT {", ".join(name(column.name) for column in columns)},
+        SELECT {shown},
                {FILE}, {ROW}, {FILE if increment else "NULL::VARCHAR"} AS {UNIT}, {quoted(mapping)} AS {MAPPING},
-               coalesce({name(known.name)}, {KNOWN_ON}) AS {GIVEN_ON}, {reasons} AS {REASON}
+               {given_on} AS {GIVEN_ON}, {reasons} AS {REASON}
         FROM (SELECT {kept}, {keeps}, {FILE}, {ROW}, {KNOWN_ON}
               FROM (SELECT {", ".join(typed)}, {keeps}, {FILE}, {ROW}, {KNOWN_ON}
                     FROM (SELECT {", ".join(texts + places)} FROM m)))"""

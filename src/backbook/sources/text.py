@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from backbook.errors import BadData
+from backbook.sources.control import says_empty
 from backbook.sources.inputs import Input
 from backbook.sources.lines import Dialect, Found, Reject, Scan, detect, pieces
 from backbook.sources.unpack import Source
@@ -43,13 +44,21 @@ def read_text(input: Input, source: Source, scratch: Path) -> Readable:
     return _readable(scratch, columns, found, input.header)
 
 
+def text_header(input: Input, source: Source) -> tuple[str, ...]:
+    """The columns of a file, from its first lines alone."""
+    with source.open() as file:
+        whole, encoding, _ = _pieces(file, input.encoding)
+        first = next(whole, b"")
+        return _columns(input, source, _split_header(first, encoding)[0] if input.header else b"", encoding)
+
+
 def _scan(input: Input, source: Source, target: Path | None) -> tuple[Found, tuple[str, ...], int]:
     with ExitStack() as stack:
         file = stack.enter_context(source.open())
         writing = stack.enter_context(target.open("wb")) if target else None
         whole, encoding, mark = _pieces(file, input.encoding)
         first = next(whole, b"")
-        if not first.strip():
+        if not first.strip() and not says_empty(input, source.path):
             raise BadData(f"{source.name} is empty. Deliver it again, or take it away if there was nothing to deliver.")
         header, first = _split_header(first, encoding) if input.header else (b"", first)
         columns = _columns(input, source, header, encoding)

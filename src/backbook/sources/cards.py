@@ -1,0 +1,139 @@
+"""No card number enters the lake.
+
+A column in which many of the 13- to 19-digit values pass the Luhn test holds card numbers and is refused by name.
+Single hits in free text are masked and counted. Valid 18-digit identity numbers are not card numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import comb
+from typing import Any
+
+import pyarrow as pa
+
+from backbook.engine import Engine
+from backbook.errors import BadData
+from backbook.expressions import Type
+from backbook.sources.convert import name, quoted
+from backbook.sources.private import CHECK_DIGITS, WEIGHTS, is_identity_number
+from backbook.sources.stage import ID
+from backbook.sources.table import Column
+
+# One number in ten passes Luhn by chance.
+CHANCE = 0.1
+# A column with a larger share than this is refused …
+MOST = 0.3
+# … unless it is so short that chance alone would do it in one file of thirty.
+LUCK = 0.03
+DIGITS = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.]*\d)")
+# For the engine: text that may hold such a number.
+MAYBE = r"\d([ -]?\d){12,}"
+POWERS = [10**place for place in range(19)]
+
+
+def passes_luhn(digits: str) -> bool:
+    """
+    >>> passes_luhn("4111111111111111"), passes_luhn("4111111111111112")
+    (True, False)
+    """
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def is_card_number(digits: str) -> bool:
+    return 13 <= len(digits) <= 19 and passes_luhn(digits) and not is_identity_number(digits)
+
+
+def masked(text: str) -> str:
+    """Free text with every card number but its last four digits covered.
+
+    >>> masked("card 4111 1111 1111 1111, order 20261031000017")
+    'card ****1111, order 20261031000017'
+    """
+
+    def cover(found: re.Match[str]) -> str:
+        digits = re.sub(r"\D", "", found[0])
+        return f"****{digits[-4:]}" if is_card_number(digits) else found[0]
+
+    return DIGITS.sub(cover, text)
+
+
+def refuse_card_numbers(engine: Engine, rows: Any, columns: Sequence[Column], story: str) -> None:
+    """Raises BadData that names every column which holds card numbers."""
+    texts = [
+        column for column in columns if column.type is Type.TEXT and not column.private and column.name in rows.columns
+    ]
+    if not texts:
+        return
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE strlen({t}) BETWEEN 13 AND 19 AND TRY_CAST({t} AS UBIGINT) IS NOT NULL) AS n{i}, "
+        f"count(*) FILTER (WHERE CASE WHEN strlen({t}) BETWEEN 13 AND 19 THEN {_passes(t)} ELSE false END) AS k{i}"
+        for i, t in ((i, name(column.name)) for i, column in enumerate(texts))
+    )
+    found = engine.rows(engine.sql(f"SELECT {counts} FROM r", {"r": rows}))[0]
+    refused = [
+        f"{story}: the column '{column.name}' ({column.zh}) holds card numbers: {found[f'k{i}']:,} of its "
+        f"{found[f'n{i}']:,} values with 13 to 19 digits pass the Luhn test. Run `backbook tokenise` over the file, "
+        "or map the core's own account or card token."
+        for i, column in enumerate(texts)
+        if _is_too_much(found[f"k{i}"], found[f"n{i}"])
+    ]
+    if refused:
+        raise BadData("\n".join(refused))
+
+
+def _is_too_much(passed: int, values: int) -> bool:
+    if not values or passed <= MOST * values:
+        return False
+    if values > 200:
+        return True
+    return sum(comb(values, k) * CHANCE**k * (1 - CHANCE) ** (values - k) for k in range(passed, values + 1)) <= LUCK
+
+
+def _passes(text: str) -> str:
+    """Luhn as arithmetic on the whole number, which the engine does for millions of rows in a second."""
+    number = f"TRY_CAST({text} AS UBIGINT)"
+    digits = [f"({number} // {power} % 10)" for power in POWERS]
+    single = " + ".join(digits[0::2])
+    double = " + ".join(f"(2 * {digit} - CASE WHEN {digit} > 4 THEN 9 ELSE 0 END)" for digit in digits[1::2])
+    luhn = f"coalesce(({single} + {double}) % 10 = 0, false)"
+    return f"({luhn} AND NOT CASE WHEN strlen({text}) = 18 THEN {_is_identity(text)} ELSE false END)"
+
+
+def _is_identity(text: str) -> str:
+    """Eighteen digits with a day of birth in them and the right check digit."""
+    number = f"TRY_CAST({text} AS UBIGINT)"
+    total = " + ".join(f"{weight} * ({number} // {10 ** (17 - place)} % 10)" for place, weight in enumerate(WEIGHTS))
+    year, month, day = f"({number} // {10**8} % 10000)", f"({number} // {10**6} % 100)", f"({number} // {10**4} % 100)"
+    check = f"substr('{CHECK_DIGITS}', 1 + (({total}) % 11)::INT, 1) = right({text}, 1)"
+    return f"({check} AND {year} BETWEEN 1850 AND 2100 AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND 31)"
+
+
+def masked_rows(engine: Engine, rows: Any, columns: Sequence[Column]) -> tuple[Any, int]:
+    """The rows with card numbers in free text covered, and how many values were changed."""
+    changed = 0
+    for column in columns:
+        if not (column.free and column.type is Type.TEXT) or column.name not in rows.columns:
+            continue
+        quoted_name = name(column.name)
+        suspects = engine.rows(
+            engine.sql(
+                f"SELECT {quoted_name} AS v, count(*) AS n FROM r WHERE strlen({quoted_name}) >= 13 "
+                f"AND regexp_matches({quoted_name}, {quoted(MAYBE)}) GROUP BY v ORDER BY v",
+                {"r": rows},
+            )
+        )
+        covered = [(one["v"], masked(one["v"]), one["n"]) for one in suspects if masked(one["v"]) != one["v"]]
+        if covered:
+            table = pa.table({"old": [one[0] for one in covered], "new": [one[1] for one in covered]})
+            rows = engine.sql(
+                f"SELECT r.* REPLACE (coalesce(c.new, r.{quoted_name}) AS {quoted_name}) FROM r LEFT JOIN c ON c.old = r.{quoted_name}",
+                {"r": rows, "c": engine.table(table)},
+            )
+            changed += sum(one[2] for one in covered)
+    return (engine.cached(rows.drop(ID)) if changed else rows), changed
