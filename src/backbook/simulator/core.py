@@ -54,7 +54,7 @@ class Core:
         stamp = f"{month.end:%Y%m%d}_{self.part:03d}"
         first = month.number == self.world.settings.first.number
         if first and self.part == 1:
-            delivery.text(f"core/CPXX_{month.end:%Y%m%d}", _products(), TABLE)
+            delivery.text(f"core/CPXX_{stamp}", _products(), TABLE)
         delivery.text(f"core/KHXX_{stamp}", self._customers(month, first), OLD)
         delivery.text(f"core/ZHXX_{stamp}", self._accounts(month, state, facts), OLD_PACKED)
         delivery.text(f"core/KPXX_{stamp}", self._cards(month, state, first), TABLE)
