@@ -42,8 +42,9 @@ def made_accounts(
     known = "WHERE account_id NOT IN (SELECT account_id FROM o)" if old is not None else ""
     own = {
         "account_id": "account_id",
-        "system": "min(system)",
-        "party_id": "min(party_id)",
+        # A row that names the person knows more than one that names only the account.
+        "system": f"coalesce(min(system) FILTER (WHERE system <> {quoted(SYSTEM)}), {quoted(SYSTEM)})",
+        "party_id": f"coalesce(min(party_id) FILTER (WHERE system <> {quoted(SYSTEM)}), min(party_id))",
         "is_made": "true",
         "known_on": "NULL::DATE",
     }
