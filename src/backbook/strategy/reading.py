@@ -469,7 +469,7 @@ class _Reader:
 
     def share(self, data: Mapping[str, Any], path: str, key: str, default: int, high: int) -> int:
         """Hundredths of a percent, written in percent."""
-        value = data.get(key, default)
+        value: int | float = data.get(key, default)
         good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= high
         if not good or abs(value * PERCENT - round(value * PERCENT)) > 1e-9:
             self.fault(

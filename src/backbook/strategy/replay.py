@@ -1,7 +1,7 @@
 """Whether a decision would be made again from the values it kept.
 
     replay(strategy, row)          # row: one stored decision
-    Replay(same=True, differences={})
+    # .same, .then, .now, .differences
 
 The strategy may come from its canonical form alone (`from_canonical`), as a bundle keeps it: neither the lake
 nor the scores of that day are needed.
@@ -26,10 +26,19 @@ _JSON = ("parameters", "reasons", "read", "blocked")
 
 @dataclass(frozen=True)
 class Replay:
-    """`differences`: column → (as it was stored, as it would be now)."""
+    """What was decided `then` and what comes out `now`, by column; texts that hold JSON are taken apart."""
 
-    same: bool
-    differences: Mapping[str, tuple[Any, Any]]
+    then: Mapping[str, Any]
+    now: Mapping[str, Any]
+
+    @property
+    def differences(self) -> dict[str, tuple[Any, Any]]:
+        """Column → (then, now), where they differ."""
+        return {column: (self.then[column], value) for column, value in self.now.items() if self.then[column] != value}
+
+    @property
+    def same(self) -> bool:
+        return not self.differences
 
 
 def replay(strategy: Strategy, decision: Mapping[str, Any]) -> Replay:
@@ -39,12 +48,11 @@ def replay(strategy: Strategy, decision: Mapping[str, Any]) -> Replay:
     again = decide_person(
         strategy, [row], as_of=decision["as_of"], bundle=decision["bundle"], totals=_totals(strategy, read)
     )[0]
-    differences = {
-        column: (decision[column], value)
-        for column, value in again.items()
-        if column not in _LATER and _said(column, decision[column]) != _said(column, value)
-    }
-    return Replay(not differences, differences)
+    compared = [column for column in again if column not in _LATER]
+    return Replay(
+        then={column: _said(column, decision[column]) for column in compared},
+        now={column: _said(column, again[column]) for column in compared},
+    )
 
 
 def action_of(strategy: Strategy, read: Mapping[str, Any], arm: str) -> str | None:
