@@ -19,7 +19,7 @@ import pyarrow.parquet
 
 from backbook.engine import Engine
 from backbook.errors import BadData
-from backbook.sources.control import check_controls
+from backbook.sources.control import control_faults, summed_columns
 from backbook.sources.inputs import Input
 from backbook.sources.lines import Reject
 from backbook.sources.text import Readable, read_text, text_header
@@ -95,8 +95,7 @@ def read(
         parts += reader(engine, input, members, scratch / input.name)
     raw = _raw(engine, input, parts, empty=limit)
     if not limit:
-        _check_counts(engine, raw)
-        check_controls(engine, input, raw.table, raw.files)
+        _check(engine, raw)
     return raw
 
 
@@ -114,16 +113,29 @@ def header(input: Input) -> tuple[str, ...]:
         )
 
 
-def _check_counts(engine: Engine, raw: Raw) -> None:
-    """Gate one: the engine must have read as many rows of each file as its lines held."""
-    counted = engine.rows(engine.sql(f"SELECT {FILE}, count(*) AS rows FROM t GROUP BY {FILE}", {"t": raw.table}))
-    rows = {one[FILE]: one["rows"] for one in counted}
+def _check(engine: Engine, raw: Raw) -> None:
+    """Gate one: the engine read as many rows of each file as its lines held, and what its control file says."""
+    columns = summed_columns(raw.input)
+    unknown = [column for column in columns if column not in raw.columns]
+    if unknown:
+        raise BadData(
+            f"control_layout of input '{raw.input.name}' sums '{unknown[0]}', which its files do not have. "
+            f"Columns: {', '.join(raw.columns)}."
+        )
+    sums = "".join(f", sum(TRY_CAST({_name(c)} AS DECIMAL(38,4))) AS s{n}" for n, c in enumerate(columns))
+    counted = engine.rows(engine.sql(f"SELECT {FILE}, count(*) AS rows{sums} FROM t GROUP BY {FILE}", {"t": raw.table}))
+    found = {one[FILE]: one for one in counted}
+    faults = []
     for file in raw.files:
-        if rows.get(file.name, 0) != file.parsed:
-            raise BadData(
-                f"{file.name} of input '{raw.input.name}': {file.parsed:,} records were seen, {rows.get(file.name, 0):,} were read. "
-                "Check its separator and quote in backbook.toml."
+        read = found.get(file.name, {})
+        if read.get("rows", 0) != file.parsed:
+            faults.append(
+                f"{file.name} of input '{raw.input.name}': {file.parsed:,} records were seen, {read.get('rows', 0):,} were "
+                "read. Check its separator and quote in backbook.toml."
             )
+        faults += control_faults(raw.input, file, {column: read.get(f"s{n}") for n, column in enumerate(columns)})
+    if faults:
+        raise BadData("\n".join(faults))
 
 
 @dataclass(frozen=True)
