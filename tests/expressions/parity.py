@@ -330,6 +330,7 @@ def banded_condition(maker: Maker) -> Expression:
     cells = [
         lambda: f"days_past_due {rng.choice(['>', '>=', '<', '<=', '=', '<>'])} {rng.choice([0, 1, 30, 60, 90])}",
         lambda: f"{rng.choice([0, 30])} < days_past_due",
+        lambda: f"days_past_due between {rng.choice([0, 30, 90])} and {rng.choice([1, 30, 60])}",
         lambda: f"行为评级 {rng.choice(['', 'not '])}in ('A', {rng.choice(['B', 'C', 'D'])!r})",
         lambda: f"grade = {rng.choice('ABCDE')!r}",
         lambda: f"balance {rng.choice(['>', '<='])} {rng.choice(['0', '100.55', '5000'])}",

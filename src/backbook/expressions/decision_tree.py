@@ -18,15 +18,17 @@ from typing import Any
 from .names import Type
 from .nodes import Node, literal
 
-# A formula over atoms: True, False, ("atom", subject, cells), ("not", f), ("and", fs), ("or", fs).
+# A formula over atoms: True, False, ("atom", number of the subject, cells), ("not", f), ("and", fs), ("or", fs).
 Formula = Any
+# For each subject, by its number, the cells that are still possible.
+Known = dict[int, int]
 # A larger tree is no quicker, and as a query it takes longer to plan; a table of very many branches is tried in order.
 MOST_LEAVES = 400
-MOST_WORK = 40_000
+MOST_WORK = 20_000
 # Python allows a hundred levels of indentation.
 DEEPEST = 80
-# Branches looked ahead for the next question.
-AHEAD = 6
+# Branches looked ahead for the next question, and questions weighed against each other.
+AHEAD, MOST_CANDIDATES = 6, 16
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 
@@ -97,7 +99,11 @@ def _compared(node: Node) -> Node | None:
     """The subject of a comparison with written values, if the node is one."""
     if node.op in _FLIPPED or node.op in ("between", "in"):
         subject, *written = sorted(node.args, key=lambda arg: arg.op == "literal") if node.op in _FLIPPED else node.args
-        if subject.op != "literal" and all(arg.op == "literal" for arg in written):
+        # A band that is empty holds for nothing, but for what is not known it is not known: ask.
+        empty = (
+            node.op == "between" and written[0].op == written[1].op == "literal" and written[0].value > written[1].value
+        )
+        if subject.op != "literal" and not empty and all(arg.op == "literal" for arg in written):
             return subject
     return None
 
@@ -107,11 +113,13 @@ class Table:
 
     def __init__(self, conditions: Sequence[Node]) -> None:
         self.subjects: dict[Node, Subject] = {}
-        self.tests: dict[tuple[Node, int], Node] = {}
+        self.tests: dict[tuple[int, int], Node] = {}
         for condition in conditions:
             self._collect(condition)
         for subject in self.subjects.values():
             subject.values = sorted(set(subject.values))
+        self.listed = list(self.subjects.values())
+        self.numbers = {node: number for number, node in enumerate(self.subjects)}
         self.formulas = [self._formula(condition) for condition in conditions]
 
     def _collect(self, node: Node) -> None:
@@ -136,11 +144,12 @@ class Table:
         compared = _compared(node)
         subject = self.subjects[node if compared is None else compared]
         cells = 1 << (2 * subject.values.index(True) + 1) if compared is None else subject.cells(node)
-        self.tests.setdefault((subject.node, cells), node)
-        return ("atom", subject.node, cells)
+        number = self.numbers[subject.node]
+        self.tests.setdefault((number, cells), node)
+        return ("atom", number, cells)
 
 
-def settled(formula: Formula, known: dict[Node, int]) -> Formula:
+def settled(formula: Formula, known: Known) -> Formula:
     """The formula with what is known put in: True, False, or what is left to ask."""
     if formula is True or formula is False:
         return formula
@@ -161,7 +170,7 @@ def settled(formula: Formula, known: dict[Node, int]) -> Formula:
     return (formula[0], tuple(parts)) if len(parts) > 1 else parts[0] if parts else not decides
 
 
-def atoms(formula: Formula) -> Iterator[tuple[Node, int]]:
+def atoms(formula: Formula) -> Iterator[tuple[int, int]]:
     if isinstance(formula, bool):
         return
     if formula[0] == "atom":
@@ -176,24 +185,27 @@ def atoms(formula: Formula) -> Iterator[tuple[Node, int]]:
 class _Planter:
     def __init__(self, table: Table) -> None:
         self.table = table
-        branches = max(len(table.formulas), 1)
-        self.leaves = min(MOST_LEAVES, MOST_WORK // branches)
+        size = sum(1 for formula in table.formulas for _ in atoms(formula))
+        self.leaves = min(MOST_LEAVES, MOST_WORK // max(size, 1))
 
-    def grow(self, rest: list[tuple[int, Formula]], known: dict[Node, int], depth: int = 0) -> Tree:
+    def grow(self, rest: list[tuple[int, Formula]], known: Known, depth: int = 0) -> Tree:
         rest = _left(rest, known)
         if not rest or rest[0][1] is True:
             self.leaves -= 1
             return Leaf(rest[0][0] if rest else None)
         if self.leaves <= 0 or depth > DEEPEST:
+            self.leaves -= 1
             return InOrder()
         subject, cells = self._question(rest, known)
         yes = self.grow(rest, {**known, subject: known[subject] & cells}, depth + 1)
         no = self.grow(rest, {**known, subject: known[subject] & ~cells}, depth + 1)
-        return Ask(subject, self.table.tests[subject, cells], yes, no)
+        return Ask(self.table.listed[subject].node, self.table.tests[subject, cells], yes, no)
 
-    def _question(self, rest: list[tuple[int, Formula]], known: dict[Node, int]) -> tuple[Node, int]:
+    def _question(self, rest: list[tuple[int, Formula]], known: Known) -> tuple[int, int]:
         """The test whose two answers leave the least to ask, on the whole."""
-        candidates = list(dict.fromkeys(atom for _, formula in rest[:AHEAD] for atom in atoms(formula)))
+        candidates = list(dict.fromkeys(atom for _, formula in rest[:AHEAD] for atom in atoms(formula)))[
+            :MOST_CANDIDATES
+        ]
         candidates += [self._cut(subject, known[subject]) for subject in dict.fromkeys(atom[0] for atom in candidates)]
         candidates = [
             (subject, cells) for subject, cells in candidates if known[subject] & cells and known[subject] & ~cells
@@ -201,30 +213,31 @@ class _Planter:
         if len(candidates) == 1:
             return candidates[0]
 
-        def left_open(atom: tuple[Node, int]) -> int:
+        def left_open(atom: tuple[int, int]) -> int:
             subject, cells = atom
             # squared: of two answers that leave 7 and 28, the second comes four times as often
             return sum(len(_left(rest, {**known, subject: known[subject] & part})) ** 2 for part in (cells, ~cells))
 
         return min(candidates, key=left_open)
 
-    def _cut(self, subject: Node, possible: int) -> tuple[Node, int]:
+    def _cut(self, number: int, possible: int) -> tuple[int, int]:
         """Below or not below the middle one of the values still possible: a list of equalities becomes a search."""
-        values = self.table.subjects[subject].values
+        subject = self.table.listed[number]
+        values = subject.values
         open_values = [at for at in range(len(values)) if possible >> (2 * at + 1) & 1]
         if len(open_values) < 3:
-            return subject, 0
+            return number, 0
         middle = open_values[len(open_values) // 2]
         cells = (1 << (2 * middle + 1)) - 1
-        below = Node("<", Type.YESNO, (subject, literal(values[middle], subject.type)))
-        self.table.tests.setdefault((subject, cells), below)
-        return subject, cells
+        below = Node("<", Type.YESNO, (subject.node, literal(values[middle], subject.node.type)))
+        self.table.tests.setdefault((number, cells), below)
+        return number, cells
 
 
 def plant(conditions: Sequence[Node]) -> tuple[Tree, list[Node]]:
     """The tree, and the subjects: where all of them are known, so is every answer."""
     table = Table(conditions)
-    known = {node: subject.everything for node, subject in table.subjects.items()}
+    known = {number: subject.everything for number, subject in enumerate(table.listed)}
     return _Planter(table).grow(list(enumerate(table.formulas)), known), list(table.subjects)
 
 
@@ -233,7 +246,7 @@ def complete(tree: Tree) -> bool:
     return not isinstance(tree, InOrder) and (isinstance(tree, Leaf) or (complete(tree.yes) and complete(tree.no)))
 
 
-def _left(rest: list[tuple[int, Formula]], known: dict[Node, int]) -> list[tuple[int, Formula]]:
+def _left(rest: list[tuple[int, Formula]], known: Known) -> list[tuple[int, Formula]]:
     """The branches that may still match, up to the first that certainly does."""
     left = []
     for index, formula in rest:

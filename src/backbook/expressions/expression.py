@@ -11,14 +11,16 @@ from typing import Any
 from ..errors import BadDefinition, Fault
 from .functions import Wrong, convert
 from .names import Names, Type
-from .nodes import Node
-from .reading import read
+from .nodes import Node, depth
+from .reading import read, readable
 from .to_ibis import ibis_value, weight
 from .to_python import python_function
 from .writing import written
 
 # The SQL of a larger one would be longer than what an engine plans in a second.
 HEAVIEST = 2_500
+# Python reads no more than 200 brackets in one another, and an operation may need two.
+DEEPEST = 90
 
 
 @dataclass(frozen=True)
@@ -78,14 +80,17 @@ def parse(text: str, names: Names, expect: Type | None = Type.YESNO) -> Expressi
     node, wrongs = read(str(text), names)
     if node is not None and not wrongs:
         try:
-            return Expression(_expected(node, expect), names.row_kind)
+            expression = Expression(_expected(node, expect), names.row_kind)
+            # A bundle keeps the canonical text, so that must be within the limits as well.
+            readable(expression.text)
+            return expression
         except Wrong as wrong:
             wrongs = [wrong]
     raise BadDefinition(faults=[Fault("", None, wrong.found, wrong.possible) for wrong in wrongs])
 
 
 def _expected(node: Node, expect: Type | None) -> Node:
-    if weight(node) > HEAVIEST:
+    if weight(node) > HEAVIEST or depth(node) > DEEPEST:
         raise Wrong("The expression is too involved.", "Name its parts as features or tags.")
     if expect is None:
         return node

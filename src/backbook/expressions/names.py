@@ -119,7 +119,9 @@ class Names:
 
 def nearest(text: str, words: Iterable[str]) -> str | None:
     """The word most like `text`; short Chinese words need only half of their characters in common."""
-    known = {word.casefold(): word for word in words if word}
+    known: dict[str, str] = {}
+    for word in words:
+        known.setdefault(word.casefold(), word)
     least = 0.6 if text.isascii() else 0.4
     found = get_close_matches(text.casefold(), known, n=1, cutoff=least)
     return known[found[0]] if found else None

@@ -38,6 +38,11 @@ def literal(value: Any, type: Type) -> Node:
     return Node("literal", type, value=value)
 
 
+def depth(node: Node) -> int:
+    """How many operations stand one in another."""
+    return 1 + max((depth(arg) for arg in node.args), default=0)
+
+
 # Conversions that the language makes by itself; the reader's text does not show them.
 IMPLICIT = frozenset({"as_number", "as_money"})
 

@@ -25,6 +25,8 @@ LONGEST_TEXT = 50_000
 MOST_TOKENS = 10_000
 # Deeper than any person reads, and far from the limits of the parser and of both compilers.
 DEEPEST = 40
+# A sum of eighty parts; `and` and `or` are lists and may be as long as the text.
+LONGEST_CHAIN = 80
 
 _SQL: Any = Dialect.get_or_raise(DIALECT)
 _SIGNS = {
@@ -101,25 +103,30 @@ def read(text: str, names: Names) -> tuple[Node | None, list[Wrong]]:
 # ── first gate: tokens ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _parsed(text: str, names: Names) -> exp.Expression:
+def readable(text: str) -> list[Token]:
+    """The tokens of a text that is neither too long nor too deep; whether they mean anything is not asked."""
     if len(text) > LONGEST_TEXT:
         raise Wrong(
             f"The expression has {len(text):,} characters.",
             f"At most {LONGEST_TEXT:,}; name its parts as features or tags.",
         )
-    _writable(text)
     try:
-        tokens = _SQL.tokenize(text)
+        tokens: list[Token] = _SQL.tokenize(text)
     except SqlglotError:
         raise Wrong(
             "The expression breaks off inside a quoted text.", "Close the quote; a quote within a text is doubled ('')."
         ) from None
-    if not tokens:
-        raise Wrong("The expression is empty.")
     if len(tokens) > MOST_TOKENS:
         raise Wrong(f"The expression has {len(tokens):,} words and signs.", f"At most {MOST_TOKENS:,}.")
-    tokens = list(_allowed(tokens, names))
     _not_too_deep(tokens)
+    return tokens
+
+
+def _parsed(text: str, names: Names) -> exp.Expression:
+    _writable(text)
+    tokens = list(_allowed(readable(text), names))
+    if not tokens:
+        raise Wrong("The expression is empty.")
     try:
         trees = _Parser(dialect=_SQL, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except SqlglotError as error:
@@ -208,13 +215,22 @@ class _Reader:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.faults: list[Wrong] = []
+        self.depth = 0
 
     def node(self, tree: Any) -> Node | None:
+        self.depth += 1
         try:
+            if self.depth > LONGEST_CHAIN:
+                raise Wrong(
+                    f"The expression has a sum or chain of more than {LONGEST_CHAIN} parts.",
+                    "Name its parts as features or tags.",
+                )
             return self._node(tree)
         except Wrong as wrong:
             self.faults.append(wrong)
             return None
+        finally:
+            self.depth -= 1
 
     def _node(self, tree: Any) -> Node | None:
         kind = type(tree)
