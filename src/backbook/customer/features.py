@@ -17,13 +17,16 @@ import ibis
 from backbook.customer.availability import Missing, not_available, source
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
 from backbook.customer.measures import by_value, finish
-from backbook.customer.passes import BY_VALUE, IBIS, UNIT, Finish, Pass, prepared
+from backbook.customer.passes import BY_VALUE, IBIS, UNIT, Finish, Pass, over
 from backbook.customer.reader import Reader
 from backbook.customer.reading import read_features, read_outcomes
 from backbook.customer.units import Units, units
 from backbook.customer.window import CYCLES, Window
 from backbook.sources.contract import TABLES
 from backbook.sources.table import Table
+
+# Passes that are joined in one plan.
+FEW = 3
 
 
 def measure(
@@ -81,8 +84,7 @@ class _Plan:
                 assert feature.of is not None
                 of_values.setdefault(feature.of.text, []).append(feature)
         for place, same in enumerate(of_values.values()):
-            over = Pass(self._rows(rows, contract, same), contract, self.as_of, prefix)
-            table, finishers = by_value(same, over, f"{prefix}v{place}_")
+            table, finishers = by_value(same, self._over(rows, contract, same, prefix), f"{prefix}v{place}_")
             self.joined.append(table)
             self.finishers |= finishers
         for feature in in_cycles:
@@ -92,14 +94,14 @@ class _Plan:
         self, rows: Any, contract: Table, features: Sequence[Feature], in_cycles: Sequence[Feature], prefix: str
     ) -> str | None:
         """The pass of the plain measures; gives the name of the number of cycles known, where one is asked for."""
-        over = Pass(self._rows(rows, contract, [*features, *in_cycles]), contract, self.as_of, prefix)
-        self.finishers |= {feature.id: finish(feature, over) for feature in features}
-        cycles = over.part(("cycles",), lambda: over.rows["_cycle"].max()) if in_cycles else None
-        self.joined.append(over.aggregated())
+        one = self._over(rows, contract, [*features, *in_cycles], prefix)
+        self.finishers |= {feature.id: finish(feature, one) for feature in features}
+        cycles = one.part(("cycles",), lambda: one.rows["_cycle"].max()) if in_cycles else None
+        self.joined.append(one.aggregated())
         return cycles
 
-    def _rows(self, rows: Any, contract: Table, features: Sequence[Feature]) -> Any:
-        return prepared(_owned(rows, contract, self.grain, self.whose), contract, self.as_of, features)
+    def _over(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> Pass:
+        return over(_owned(rows, contract, self.grain, self.whose), contract, self.as_of, features, prefix)
 
     def _cycles_known(self, feature: Feature, cycles: str | None, measured: Finish) -> Finish:
         """Null where the last n cycles are not all known: fewer statements, and a life that began before them."""
@@ -119,8 +121,8 @@ class _Plan:
         whose = self.whose.accounts if self.grain == ACCOUNT else self.whose.customers
         table = whose.select(self.key, *(["opened_on"] if self.grain == ACCOUNT else []))
         key = table[self.key]
-        # Each pass is computed by itself, unless it is the only one: a plan of twenty is slow to write and to run.
-        keep = self.reader.engine.cached if len(self.joined) > 1 else lambda aggregated: aggregated
+        # Many passes are computed each by itself: a plan of twenty is slow to write and to run.
+        keep = self.reader.engine.cached if len(self.joined) > FEW else lambda aggregated: aggregated
         for place, aggregated in enumerate(self.joined):
             named = keep(aggregated.rename({f"_{place}": UNIT}))
             table = table.left_join(named, key == named[f"_{place}"])

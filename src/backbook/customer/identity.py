@@ -23,20 +23,19 @@ PEOPLE = ("party", "account")
 def identify(reader: Reader, as_of: date) -> Any:
     """system, party_id, customer_id, since, until, rule (`document` or `own`), probability; one row per record."""
     records = _records(reader, as_of)
-    first = ibis.window(group_by="document", order_by=["since", "system", "party_id"])
-    alone = records.document.isnull()
     own = records.system + ":" + records.party_id
-    identified = records.mutate(
-        customer_id=alone.ifelse(own, own.first().over(first)),
-        shared=(~alone) & (records.count().over(ibis.window(group_by="document")) > 1),
-    )
-    return identified.select(
+    told = records.filter(records.document.notnull())
+    oldest = ibis.struct({"since": told.since, "system": told.system, "party_id": told.party_id}).min()
+    people = told.group_by(_document=told.document).agg(_oldest=oldest, _records=told.count())
+    records = records.mutate(own=own).left_join(people, records.document == people["_document"])
+    first = records["_oldest"]["system"] + ":" + records["_oldest"]["party_id"]
+    return records.select(
         "system",
         "party_id",
-        "customer_id",
-        "since",
+        customer_id=ibis.coalesce(first, records.own),
+        since=records.since,
         until=ibis.null("date"),
-        rule=identified.shared.ifelse("document", "own"),
+        rule=ibis.coalesce(records["_records"] > 1, False).ifelse("document", "own"),
         probability=ibis.literal(1.0),
     )
 

@@ -29,14 +29,14 @@ def finish(feature: Feature, over: Pass) -> Finish:
 
 
 def _count(feature: Feature, over: Pass) -> Finish:
-    counted = over.count(feature, feature.filter, of=feature.of)
+    counted = over.count(feature, feature.filter, of=feature.of and _sparse(feature.of, over))
     return lambda units: _zero(units[counted])
 
 
 def _sum(feature: Feature, over: Pass) -> Finish:
     of = _of(feature)
     total = over.total(feature, feature.filter, of=of)
-    if all(over.table[column].required for column in of.reads if column in over.table):
+    if _sparse(of, over) is None:
         return lambda units: _sized(_zero(units[total]), feature.type)
     # Rows that all leave the column empty do not add up to zero.
     rows = over.count(feature, feature.filter)
@@ -51,7 +51,10 @@ def _extreme(feature: Feature, over: Pass) -> Finish:
 
 def _average(feature: Feature, over: Pass) -> Finish:
     of = _of(feature)
-    total, counted = over.total(feature, feature.filter, of=of), over.count(feature, feature.filter, of=of)
+    total, counted = (
+        over.total(feature, feature.filter, of=of),
+        over.count(feature, feature.filter, of=_sparse(of, over)),
+    )
     return lambda units: _ratio(units[total], units[counted])
 
 
@@ -148,30 +151,47 @@ MEASURE = {
 
 def by_value(features: Sequence[Feature], over: Pass, prefix: str) -> tuple[Any, dict[str, Finish]]:
     """Distinct values and entropies of one column: rows per unit and value first, then per unit."""
-    of = _of(features[0])
-    inner = Pass(over.rows.mutate(_value=of.ibis(over.rows)), over.table, over.as_of, "n")
-    counts = {feature.id: inner.count(feature, feature.filter) for feature in features}
-    values = inner.rows.filter(inner.rows["_value"].notnull()).group_by(["_unit", "_value"]).agg(**inner.parts)
+    inner = Pass(_with_value(features, over.rows), over.table, over.as_of, "n", over.begins)
+    seen = {feature.id: _seen(feature, inner) for feature in features}
+    values = inner.rows.group_by(["_unit", "_value"]).agg(**inner.parts)
     parts: dict[str, Any] = {}
-    for name in sorted(set(counts.values())):
-        rows = values[name]
-        # n ln n to six decimals, so that the sum of it repeats.
-        weighed = (rows > 0).ifelse((_double(rows) * _double(rows).ln()).round(6), 0.0).try_cast("decimal(18,6)")
-        parts |= {
-            f"{name}_values": (rows > 0).ifelse(1, ibis.null("int8")).count(),
-            f"{name}_rows": rows.sum(),
-            f"{name}_weighed": weighed.sum(),
-        }
-    named = {f"{prefix}{part}": value for part, value in parts.items()}
-    return values.group_by("_unit").agg(**named), {
-        feature.id: _by_value(feature, f"{prefix}{counts[feature.id]}") for feature in features
-    }
+    finishers: dict[str, Finish] = {}
+    for place, feature in enumerate(features):
+        name = f"{prefix}{place}"
+        if feature.measure == "distinct":
+            parts[name] = seen[feature.id](values).ifelse(1, ibis.null("int8")).count()
+            finishers[feature.id] = _zero_of(name)
+        else:
+            rows = values[inner.count(feature, feature.filter)]
+            # n ln n to six decimals, so that the sum of it repeats.
+            weighed = (rows > 0).ifelse((_double(rows) * _double(rows).ln()).round(6), 0.0).try_cast("decimal(18,6)")
+            parts |= {f"{name}_rows": rows.sum(), f"{name}_weighed": weighed.sum()}
+            finishers[feature.id] = _entropy(feature, name)
+    return values.group_by("_unit").agg(**parts), finishers
 
 
-def _by_value(feature: Feature, name: str) -> Finish:
-    if feature.measure == "distinct":
-        return lambda units: _zero(units[f"{name}_values"])
+def _with_value(features: Sequence[Feature], rows: Any) -> Any:
+    """The rows that know the value, and that any of the features may count."""
+    rows = rows.mutate(_value=_of(features[0]).ibis(rows))
+    conditions = {feature.filter.text: feature.filter for feature in features if feature.filter is not None}
+    if len(conditions) == 1 and all(feature.filter is not None for feature in features):
+        rows = rows.filter(*(condition.ibis(rows) for condition in conditions.values()))
+    return rows.filter(rows["_value"].notnull())
 
+
+def _seen(feature: Feature, inner: Pass) -> Finish:
+    """Whether the feature counts a value: from the youngest row of each, where one look tells all windows apart."""
+    if feature.measure == "entropy":
+        inner.count(feature, feature.filter)
+        return lambda values: values
+    youngest = inner.youngest(feature)
+    if youngest is not None:
+        return youngest
+    rows = inner.count(feature, feature.filter)
+    return lambda values: values[rows] > 0
+
+
+def _entropy(feature: Feature, name: str) -> Finish:
     def entropy(units: Any) -> Any:
         """ln N - (sum of n ln n) / N: 0 when all rows have one value, ln k when k values share them evenly."""
         rows = _double(units[f"{name}_rows"])
@@ -192,6 +212,15 @@ def _by_value(feature: Feature, name: str) -> Finish:
 def _of(feature: Feature) -> Expression:
     assert feature.of is not None
     return feature.of
+
+
+def _zero_of(name: str) -> Finish:
+    return lambda units: _zero(units[name])
+
+
+def _sparse(of: Expression, over: Pass) -> Expression | None:
+    """The expression where it may be unknown in a row: it is more than a column that every row must have."""
+    return None if of.text in over.table and over.table[of.text].required else of
 
 
 def _zero(value: Any) -> Any:

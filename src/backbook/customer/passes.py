@@ -9,7 +9,7 @@ one narrow pass more per column, faster than counting distinct values in the wid
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import and_
@@ -19,8 +19,9 @@ import ibis
 
 from backbook.customer.definition import Feature
 from backbook.customer.registry import CHAINS, PREVIOUS
-from backbook.customer.window import CYCLES, MONTHS, Window
+from backbook.customer.window import CYCLES, EVER, MONTHS, Window
 from backbook.expressions import Expression, Type
+from backbook.expressions.nodes import Node
 from backbook.sources.table import Table
 
 IBIS = {
@@ -43,6 +44,8 @@ class Pass:
     table: Table
     as_of: date
     prefix: str = ""
+    # No row happened before this day, so a window that begins with it needs no test.
+    begins: date | None = None
     parts: dict[str, Any] = field(default_factory=dict)
     _asked: dict[tuple[str, ...], str] = field(default_factory=dict)
 
@@ -58,7 +61,7 @@ class Pass:
 
     def where(self, feature: Feature, *conditions: Expression | None) -> Any:
         """Whether a row counts: it lies in the window and every condition holds. None when each row does."""
-        tests = [condition.ibis(self.rows) for condition in conditions if condition is not None]
+        tests = [condition.ibis(self.rows) for condition in _needed(conditions)]
         tests += self._inside(feature, _window(feature))
         return reduce(and_, tests) if tests else None
 
@@ -69,7 +72,8 @@ class Pass:
         if first is None:
             return []
         event = self.event(feature)
-        tests = [event >= moment(event, first)]
+        whole = first == self.begins and feature.dated is None
+        tests = [] if whole else [event >= moment(event, first)]
         if window.ahead or feature.dated is not None:
             tests.append(event < moment(event, window.last(self.as_of) + timedelta(days=1)))
         return tests
@@ -89,11 +93,11 @@ class Pass:
                 return _when(where, of.ibis(self.rows)).count()
             return self.rows.count() if where is None else where.ifelse(1, ibis.null("int8")).count()
 
-        return self.part(("count", _text(of), *map(_text, conditions), _laid(feature)), value)
+        return self.part(("count", _text(of), *map(_text, _needed(conditions)), _laid(feature)), value)
 
     def total(self, feature: Feature, *conditions: Expression | None, of: Expression) -> str:
         return self.part(
-            ("total", of.text, *map(_text, conditions), _laid(feature)),
+            ("total", of.text, *map(_text, _needed(conditions)), _laid(feature)),
             lambda: _when(self.where(feature, *conditions), exact(of.ibis(self.rows), of.type)).sum(),
         )
 
@@ -102,6 +106,21 @@ class Pass:
             (way, key, _text(feature.filter), _laid(feature)),
             lambda: getattr(_when(self.where(feature, feature.filter), value), way)(),
         )
+
+    def youngest(self, feature: Feature) -> Finish | None:
+        """Whether the youngest row of a group lies in the feature's window, where that settles it."""
+        window, first = _window(feature), _window(feature).first(self.as_of)
+        if window.ahead or feature.dated is not None:
+            return None
+        where = self.where(replace(feature, window=Window(EVER)), feature.filter)
+        said = _text(feature.filter)
+        if window.unit == CYCLES:
+            nearest = self.part(("nearest", said), lambda: _when(where, self.rows[CYCLE]).min())
+            return lambda groups: groups[nearest] <= window.size
+        if first is None:
+            return None
+        latest = self.part(("latest", said), lambda: _when(where, self.event(feature)).max())
+        return lambda groups: groups[latest] >= moment(groups[latest], first)
 
     def last(self, feature: Feature, of: Expression) -> str:
         """The latest row's value together with what makes it the latest, so that ties fall to the key."""
@@ -124,6 +143,22 @@ class Pass:
     def aggregated(self) -> Any:
         """One row per unit with every aggregate."""
         return self.rows.group_by(UNIT).agg(**self.parts)
+
+
+def _needed(conditions: Sequence[Expression | None]) -> list[Expression]:
+    """The conditions that say something; one that follows from another is left out."""
+    said = [condition for condition in conditions if condition is not None]
+    return [one for one in said if not any(other is not one and follows(one.node, other.node) for other in said)]
+
+
+def follows(wide: Node, narrow: Node) -> bool:
+    """Whether `x in (…)` follows from `x = …`, which it holds.
+
+    Only what is plain to see is seen; the rest is tested twice.
+    """
+    if wide.op != "in" or narrow.op != "=" or wide.args[0] != narrow.args[0] or wide.args[0].op != "name":
+        return False
+    return narrow.args[1].op == "literal" and narrow.args[1] in wide.args[1:]
 
 
 def moment(column: Any, day: date) -> Any:
@@ -161,30 +196,37 @@ def exact(value: Any, type: Type) -> Any:
 # ── from the rows of a table to the rows of a pass ──────────────────────────────────────────────────────────
 
 
-def prepared(rows: Any, table: Table, as_of: date, features: Sequence[Feature]) -> Any:
-    """The rows up to the last day any feature looks at, numbered by cycle and beside their predecessor if asked."""
+def over(rows: Any, table: Table, as_of: date, features: Sequence[Feature], prefix: str) -> Pass:
+    """A pass over the rows that any feature looks at, numbered by cycle and beside their predecessor if asked."""
     read = frozenset[str]().union(*(feature.columns for feature in features))
     windows = [_window(feature) for feature in features]
-    rows = _previous(rows, table, read)
+    rows, begins = _previous(rows, table, read), None
     if any(window.unit == CYCLES for window in windows):
-        rows = rows.filter(rows.statement_on <= ibis.literal(as_of))
-        newest = ibis.window(group_by="account_id", order_by=ibis.desc("statement_on"))
-        rows = rows.mutate(**{CYCLE: ibis.row_number().over(newest) + 1})
-        if all(window.unit == CYCLES for window in windows):
-            rows = rows.filter(rows[CYCLE] <= max(window.size for window in windows))
+        rows = _numbered(rows, as_of, windows)
     elif table.event is not None and not any(feature.dated for feature in features):
-        rows = _between(rows, table.event, as_of, windows)
-    return rows.mutate(as_of=ibis.literal(as_of)) if "as_of" in read else rows
+        rows, begins = _between(rows, table.event, as_of, windows)
+    rows = rows.mutate(as_of=ibis.literal(as_of)) if "as_of" in read else rows
+    return Pass(rows, table, as_of, prefix, begins)
 
 
-def _between(rows: Any, column: str, as_of: date, windows: Sequence[Window]) -> Any:
+def _numbered(rows: Any, as_of: date, windows: Sequence[Window]) -> Any:
+    """Statements counted back from the latest, once for all features."""
+    rows = rows.filter(rows.statement_on <= ibis.literal(as_of))
+    newest = ibis.window(group_by="account_id", order_by=ibis.desc("statement_on"))
+    rows = rows.mutate(**{CYCLE: ibis.row_number().over(newest) + 1})
+    if all(window.unit == CYCLES for window in windows):
+        rows = rows.filter(rows[CYCLE] <= max(window.size for window in windows))
+    return rows
+
+
+def _between(rows: Any, column: str, as_of: date, windows: Sequence[Window]) -> tuple[Any, date | None]:
     event = rows[column]
     until = event < moment(event, max(window.last(as_of) for window in windows) + timedelta(days=1))
-    begins = [window.first(as_of) for window in windows]
-    if None in begins:
+    begins = [begin for window in windows if (begin := window.first(as_of)) is not None]
+    if len(begins) < len(windows):
         # An event that is not dated is not later than any day.
-        return rows.filter(until | event.isnull())
-    return rows.filter(until, event >= moment(event, min(begin for begin in begins if begin is not None)))
+        return rows.filter(until | event.isnull()), None
+    return rows.filter(until, event >= moment(event, min(begins))), min(begins)
 
 
 def _previous(rows: Any, table: Table, read: frozenset[str]) -> Any:

@@ -55,15 +55,15 @@ def units(reader: Reader, as_of: date, *, only: Any | None = None, identity: Any
     """
     parties = identity if identity is not None else identify(reader, as_of)
     parties = reader.engine.cached(parties)
-    accounts = _accounts(reader, as_of, parties)
+    accounts = reader.engine.cached(_accounts(reader, as_of, parties))
     asked = None
     if only is not None:
         key = "account_id" if "account_id" in only.columns else "customer_id"
         asked = reader.engine.cached(only.select(key).distinct())
         owners = accounts.semi_join(asked, key).select("customer_id") if key == "account_id" else asked
         owners = reader.engine.cached(owners.distinct())
-        accounts, parties = accounts.semi_join(owners, "customer_id"), parties.semi_join(owners, "customer_id")
-    accounts, parties = reader.engine.cached(accounts), reader.engine.cached(parties)
+        accounts = reader.engine.cached(accounts.semi_join(owners, "customer_id"))
+        parties = reader.engine.cached(parties.semi_join(owners, "customer_id"))
     return Units(accounts, parties, _customers(parties), asked)
 
 
