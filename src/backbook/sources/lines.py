@@ -11,15 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, Protocol
 
 import numpy as np
+
+from backbook.errors import BadData
 
 # Read in pieces of this size, so that memory does not grow with the file.
 PIECE = 32 << 20
 # A quote that stays open over more lines than this was not meant to open: only its first line is at fault.
 LONGEST_RECORD = 200
-NEWLINE, RETURN = 10, 13
+# With more of them the file does not quote as we were told.
+MOST_MISQUOTED = 1_000
+UNCLOSED, MISPLACED = "a quote is opened and not closed", "a quote stands inside a field"
+NEWLINE = 10
 BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -38,7 +43,7 @@ class Found:
     records: int = 0
     rejects: list[Reject] = field(default_factory=list)
     # Line numbers of the good records, piece by piece; dropped when they follow from the position.
-    lines: list[np.ndarray] = field(default_factory=list)
+    lines: list[Any] = field(default_factory=list)
     last_line: int = 0
     # True while the file could be read where it lies.
     clean: bool = True
@@ -110,17 +115,12 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def pieces(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+def pieces(file: Readable) -> Iterator[bytes]:
     """The file in pieces that end with a line break; the last one may not."""
-    wide = encoding.startswith("utf-16")
-    newline = "\n".encode(encoding) if wide else b"\n"
     rest = b""
     while block := file.read(PIECE):
         block = rest + block
-        cut = block.rfind(newline)
-        while wide and cut >= 0 and cut % 2:
-            cut = block.rfind(newline, 0, cut)
-        cut += len(newline) if cut >= 0 else 1
+        cut = block.rfind(b"\n") + 1
         rest = block[cut:]
         if cut:
             yield block[:cut]
@@ -128,11 +128,17 @@ def pieces(file: BinaryIO, encoding: str) -> Iterator[bytes]:
         yield rest
 
 
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class Scan:
     """Looks over one file piece by piece; gives back the good bytes of each."""
 
-    def __init__(self, dialect: Dialect, first_line: int) -> None:
+    def __init__(self, name: str, dialect: Dialect, first_line: int) -> None:
+        self.name = name
         self.dialect = dialect
+        self._misquoted = 0
         self.found = Found(last_line=first_line - 1)
         # Lines of a record whose quote is still open at the end of a piece.
         self._open = b""
@@ -188,15 +194,10 @@ class Scan:
         self.found.records += int(good.sum())
         self.found.lines.append(numbers[good])
         keep = np.repeat(good, ends - starts + 1)
-        return array[keep].tobytes()
+        return bytes(array[keep].tobytes())
 
-    def _separators(self, array: np.ndarray, text: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        separator = self.dialect.separator
-        if len(separator) == 1:
-            places = np.flatnonzero(array == separator[0])
-        else:
-            # `finditer` does not count overlapping ones: a|+|+|+|b has three fields.
-            places = np.fromiter((found.start() for found in re.finditer(re.escape(separator), text)), np.int64)
+    def _separators(self, array: Any, text: bytes, starts: Any, ends: Any) -> Any:
+        places = _places(array, text, self.dialect.separator)
         before = np.searchsorted(places, np.concatenate((starts[:1], ends)))
         return np.diff(before)
 
@@ -210,6 +211,7 @@ class Scan:
         good: list[bytes] = []
         numbers: list[int] = []
         index = 0
+        after: int | None
         while index < len(lines):
             number = self.found.last_line + 1 + index
             if index in wrong:
@@ -229,19 +231,17 @@ class Scan:
                     # The record goes on in the next piece.
                     self._open = b"\n".join(raw[index:])
                     break
-            if fields == self.dialect.fields and after is not None:
+            if after is not None and fields == self.dialect.fields:
                 good.append(b"\n".join(lines[index:after]))
                 numbers.append(number)
                 index = after
-            else:
-                reason = (
-                    "a quote is opened and not closed properly"
-                    if after is None or not fields
-                    else self._field_fault(fields)
-                )
-                after = after or index + 1
-                self._reject(number, reason)
+            elif after is not None and fields:
+                self._reject(number, self._field_fault(fields))
                 index = after
+            else:
+                # Where such a record ends cannot be known: the next line is tried by itself.
+                self._reject(number, UNCLOSED if after is None else MISPLACED)
+                index += 1
         self.found.last_line += index
         self.found.records += len(good)
         self.found.lines.append(np.array(numbers, np.int64))
@@ -261,7 +261,25 @@ class Scan:
 
     def _reject(self, line: int, reason: str) -> None:
         self.found.clean = False
+        self._misquoted += reason in (UNCLOSED, MISPLACED)
+        if self._misquoted > MOST_MISQUOTED:
+            raise BadData(
+                f"{self.name}: in more than {MOST_MISQUOTED:,} lines, the last of them {line:,}, {reason}. "
+                'If quotes are ordinary characters there, write quote = "" in backbook.toml.'
+            )
         self.found.rejects.append(Reject(line, reason))
+
+
+def _places(array: Any, text: bytes, separator: bytes) -> Any:
+    """Where the separator stands, found from left to right without overlap: a|+|+|+|b has three fields."""
+    hits = array == separator[0]
+    for offset, sign in enumerate(separator[1:], start=1):
+        hits[:-offset] &= array[offset:] == sign
+        hits[-offset:] = False
+    places = np.flatnonzero(hits)
+    if len(places) > 1 and int(np.diff(places).min()) < len(separator):
+        return np.fromiter((found.start() for found in re.finditer(re.escape(separator), text)), np.int64)
+    return places
 
 
 def count_fields(record: bytes, separator: bytes, quote: bytes) -> int | None:

@@ -188,7 +188,7 @@ def with_places(query: exp.Query, inputs: Collection[str]) -> str:
     """The query's text, with `_file`, `_row` and `_known_on` carried through where its form allows it."""
     copy = query.copy()
     known = {name.lower() for name in inputs}
-    return (copy if _carry(copy, known, {}) else query).sql(dialect=DIALECT, comments=False)
+    return str((copy if _carry(copy, known, {}) else query).sql(dialect=DIALECT, comments=False))
 
 
 def _carry(query: Any, inputs: set[str], above: dict[str, Any]) -> bool:

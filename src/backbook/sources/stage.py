@@ -17,6 +17,8 @@ from backbook.sources.known import MAPPING
 from backbook.sources.read import FILE, KNOWN_ON, ROW
 from backbook.sources.table import Column, Table
 
+__all__ = ["FILE", "GIVEN_ON", "ID", "REASON", "ROW", "UNIT", "Horizon", "staged"]
+
 # `_unit` is the file where each file is a delivery of its own (increments), else null.
 GIVEN_ON, REASON, ID, UNIT = "_given_on", "_reason", "_id", "_unit"
 

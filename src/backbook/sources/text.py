@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Readable:
     rejects: tuple[Reject, ...]
     first_line: int
     # None when line n is record n; else the line of each record.
-    lines: np.ndarray | None
+    lines: Any | None
     header: bool
 
 
@@ -49,7 +50,7 @@ def text_header(input: Input, source: Source) -> tuple[str, ...]:
     with source.open() as file:
         whole, encoding, _ = _pieces(file, input.encoding)
         first = next(whole, b"")
-        return _columns(input, source, _split_header(first, encoding)[0] if input.header else b"", encoding)
+        return _columns(input, source, _split_header(first)[0] if input.header else b"", encoding)
 
 
 def _scan(input: Input, source: Source, target: Path | None) -> tuple[Found, tuple[str, ...], int]:
@@ -60,9 +61,9 @@ def _scan(input: Input, source: Source, target: Path | None) -> tuple[Found, tup
         first = next(whole, b"")
         if not first.strip() and not says_empty(input, source.path):
             raise BadData(f"{source.name} is empty. Deliver it again, or take it away if there was nothing to deliver.")
-        header, first = _split_header(first, encoding) if input.header else (b"", first)
+        header, first = _split_header(first) if input.header else (b"", first)
         columns = _columns(input, source, header, encoding)
-        scan = Scan(_dialect(input, encoding, len(columns)), first_line=2 if input.header else 1)
+        scan = Scan(source.name, _dialect(input, encoding, len(columns)), first_line=2 if input.header else 1)
         if writing and input.header:
             writing.write(b"header\n")
         for piece, last in _with_last(first, whole):
@@ -75,10 +76,24 @@ def _scan(input: Input, source: Source, target: Path | None) -> tuple[Found, tup
 
 
 def _pieces(file: BinaryIO, wanted: str) -> tuple[Iterator[bytes], str, int]:
+    """The file's pieces, their encoding, and 1 when they are not the file's own bytes."""
     start = file.read(1 << 20)
     encoding, mark = detect(start, wanted)
-    rest = _Joined(start[mark:], file)
-    return pieces(rest, encoding), encoding, mark  # type: ignore[arg-type]
+    rest: Any = _Joined(start[mark:], file)
+    if encoding.startswith("utf-16"):
+        return pieces(_Narrow(rest, encoding)), "utf-8", 1
+    return pieces(rest), encoding, mark
+
+
+class _Narrow:
+    """UTF-16 as UTF-8; what cannot be decoded becomes a byte that UTF-8 does not have, so that its line is rejected."""
+
+    def __init__(self, file: Any, encoding: str) -> None:
+        self._file, self._decoder = file, codecs.getincrementaldecoder(encoding)("surrogatepass")
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(size)
+        return self._decoder.decode(block, not block).encode("utf-8", "surrogatepass")
 
 
 class _Joined:
@@ -102,14 +117,9 @@ def _with_last(first: bytes, rest: Iterator[bytes]) -> Iterator[tuple[bytes, boo
     yield held, True
 
 
-def _split_header(piece: bytes, encoding: str) -> tuple[bytes, bytes]:
-    newline = "\n".encode(encoding)
-    place = piece.find(newline)
-    while place >= 0 and place % len(newline):
-        place = piece.find(newline, place + 1)
-    if place < 0:
-        return piece, b""
-    return piece[:place], piece[place + len(newline) :]
+def _split_header(piece: bytes) -> tuple[bytes, bytes]:
+    header, _, rest = piece.partition(b"\n")
+    return header, rest
 
 
 def _dialect(input: Input, encoding: str, fields: int) -> Dialect:
