@@ -276,7 +276,7 @@ def _size(figures: Figures, language: str) -> tuple[Block, ...]:
 
 
 def _group(id: str, grid: Grid, language: str) -> Block:
-    others = text("others", language)
+    others = TEXTS["others"]
     named = tuple({**row, "group": others if row["group"] is None else row["group"]} for row in grid)
     return _drawn(
         id, Grid(id, named, grid.needs), language, _groups_drawn, note="closed_cells" if named else "",
@@ -285,7 +285,7 @@ def _group(id: str, grid: Grid, language: str) -> Block:
 
 
 def _groups_drawn(rows: list[dict[str, Any]], language: str) -> Any:
-    known = [row for row in rows if row["balance"] is not None]
+    known = [row for row in rows if row["balance"] is not None and row["group"] != text("others", language)]
     return charts.groups(known, language) if known else None
 
 
@@ -323,7 +323,7 @@ def _score(score: ScoreFigures, language: str) -> list[Block]:
 
 def _grades(score: ScoreFigures, language: str, *, title: str = "") -> Block:
     """Units by grade; those without one were outside the score's population."""
-    rows = tuple({**row, "grade": row["grade"] or TEXTS["unknown"]} for row in score.grades)
+    rows = tuple({**row, "grade": row["grade"] or TEXTS["no_grade"]} for row in score.grades)
     return _drawn("grades", Grid("grades", rows, score.grades.needs), language, charts.grades, title=title)
 
 
@@ -378,17 +378,22 @@ def _strategy(strategy: StrategyFigures, language: str) -> list[Block]:
             (text("version", language), strategy.version[:12]),
         ),
     )
-    actions = _localised(strategy.actions, language)
+    arms = Grid("actions", tuple({**row, "arm": _arm(row["arm"])} for row in strategy.actions))
+    actions = _localised(arms, language)
     moves = tuple({**row, "cause": _cause(row["cause"], language)} for row in strategy.moves)
     written = pivot(actions, "action", "arm", "units", "count", language)
     moved = _drawn("moves", Grid("moves", moves), language, charts.moves)
     return [
         head,
-        _drawn("actions", strategy.actions, language, charts.actions, written=written),
+        _drawn("actions", arms, language, charts.actions, written=written),
         _drawn("reasons", strategy.reasons, language, charts.reasons),
         _plain("blocked", strategy.blocked, language),
         moved if moves else Block(title=text("moves", language), needs=text("moves_none", language)),
     ]
+
+
+def _arm(arm: str) -> Text:
+    return TEXTS.get(f"arm_{arm}", Text(arm, arm))
 
 
 def _cause(cause: str, language: str) -> str:
