@@ -12,11 +12,12 @@ import ibis
 
 from backbook.errors import BadData
 from backbook.expressions import Expression, Name, Type, parse
-from backbook.score.definition import SCORECARD, yielded
+from backbook.score.definition import yielded
 from backbook.score.formula import BINS
 from backbook.score.registry import Version
 
 REASONS = 4
+LOST = "_lost"
 # What every score table has besides the key, whatever the method: null where the method has no such thing.
 COLUMNS = {
     "score": "string",
@@ -42,11 +43,14 @@ def apply(version: Version, profile: Any) -> Any:
             "Bring the definition back, or train the score again without it."
         )
     scored = profile.select(version.key, *sorted({name.name for name in version.columns} - {version.key}))
+    keys = [parse(text, version.names, expect=Type.WHOLE) for text in version.content.get("reason_keys", ())]
     for column, expression in compiled(version).items():
         scored = scored.mutate(**{column: expression.ibis(scored)})
+    if keys:
+        scored = scored.mutate(**{LOST: ibis.array([key.ibis(scored) for key in keys]).sort()})
     given: dict[str, Any] = {column: scored[column] for column in COLUMNS if column in scored.columns}
     given |= {"score": ibis.literal(version.score), "version": ibis.literal(version.id)}
-    given |= _reasons(version, scored)
+    given |= _reasons(version, scored, len(keys))
     return scored.select(
         version.key,
         **{
@@ -82,19 +86,14 @@ def columns(version: Version, given: Any) -> Any:
     return given.select(version.key, **{name: given[column] for name, column in source.items()})
 
 
-def _reasons(version: Version, scored: Any) -> dict[str, Any]:
-    """The reasons of every row: keys sorted, the highest decoded."""
-    texts = version.content.get("reason_keys", ())
-    if version.method != SCORECARD or not texts:
+def _reasons(version: Version, scored: Any, count: int) -> dict[str, Any]:
+    """The reasons of every row: the highest of its `count` sorted keys, decoded."""
+    if not count:
         return {}
-    keys = [parse(text, version.names, expect=Type.WHOLE).ibis(scored) for text in texts]
     codes = ibis.array([ibis.literal(each["code"]) for each in version.content["reasons"]])
-    ordered = ibis.array(keys).sort()
     found = {}
-    for place in range(1, REASONS + 1):
-        if place > len(keys):
-            break
-        key = ordered[len(keys) - place]
+    for place in range(1, min(REASONS, count) + 1):
+        key = scored[LOST][count - place]
         known = scored.points.notnull() & (key > 0)
         found[f"reason_{place}"] = known.ifelse(codes[BINS - 1 - key % BINS], ibis.null("string"))
     return found
