@@ -11,13 +11,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import ibis
 import parity
 import pyarrow as pa
 import pytest
 
+from backbook.engine import Engine
 from backbook.expressions import Expression, Name, Names, Type, functions, parse, to_ibis, to_python
-from backbook.expressions.functions import FUNCTIONS, OPERATORS
+from backbook.expressions.functions import FUNCTIONS
+from backbook.expressions.operators import OPERATORS
 
 NAMES = Names(
     "row",
@@ -181,15 +182,14 @@ LAW: list[tuple[str, dict[str, Any], Any]] = [
 
 @pytest.fixture(scope="module")
 def engine():
-    return ibis.duckdb.connect()
+    return Engine()
 
 
-def by_the_book(engine: Any, expression: Expression, row: dict[str, Any]) -> Any:
+def by_the_book(engine: Engine, expression: Expression, row: dict[str, Any]) -> Any:
     types = {name.name: parity.ARROW[name.type] for name in NAMES}
-    table = engine.create_table(
-        "row", pa.table({name: pa.array([row.get(name)], type=type) for name, type in types.items()}), overwrite=True
-    )
-    return engine.to_pyarrow(table.select(answer=expression.ibis(table)))["answer"].to_pylist()[0]
+    with engine.scope():
+        table = engine.table(pa.table({name: pa.array([row.get(name)], type=type) for name, type in types.items()}))
+        return engine.arrow(table.select(answer=expression.ibis(table)))["answer"].to_pylist()[0]
 
 
 @pytest.mark.parametrize(("text", "row", "answer"), LAW, ids=[f"{text} {row}" for text, row, _ in LAW])
@@ -222,18 +222,18 @@ def test_a_column_of_another_width_is_tried_into_its_type(engine):
             "w": pa.array([1, 2], type=pa.int32()),
         }
     )
-    table = engine.create_table("wide", wide, overwrite=True)
-    answers = engine.to_pyarrow(table.select(answer=parse("m + w", NAMES, expect=Type.MONEY).ibis(table)))
+    table = engine.table(wide)
+    answers = engine.arrow(table.select(answer=parse("m + w", NAMES, expect=Type.MONEY).ibis(table)))
     assert answers["answer"].to_pylist() == [Decimal("2.50"), None]
 
 
 def test_the_exponential_and_the_logarithm_agree_to_the_last_bit(engine):
     values = [-700 + at * 0.0137 for at in range(100_000)]
-    table = engine.create_table("many", pa.table({"x": values}), overwrite=True)
+    table = engine.table(pa.table({"x": values}))
     for text in ("exp(x)", "ln(abs(x))"):
         expression = parse(text, NAMES, expect=Type.NUMBER)
         one = expression.python()
-        assert engine.to_pyarrow(table.select(a=expression.ibis(table)))["a"].to_pylist() == [
+        assert engine.arrow(table.select(a=expression.ibis(table)))["a"].to_pylist() == [
             one({"x": value}) for value in values
         ]
 

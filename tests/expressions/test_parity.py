@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ibis
 import parity
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from backbook.engine import Engine
 from backbook.expressions import Type, parse
 
 ROWS, TABLES = 60, 4
@@ -17,12 +17,9 @@ EXPRESSIONS, DECISIONS = 300, 40
 
 @pytest.fixture(scope="module")
 def books():
-    engine = ibis.duckdb.connect()
+    engine = Engine()
     made = [parity.customers(seed, ROWS) for seed in range(TABLES)]
-    return [
-        (engine.create_table(f"book_{at}", arrow), arrow.to_pylist(), engine.to_pyarrow)
-        for at, arrow in enumerate(made)
-    ]
+    return [(engine.table(arrow), arrow.to_pylist(), engine.arrow) for arrow in made]
 
 
 def quick(examples: int):
@@ -59,7 +56,8 @@ def test_the_makers_say_everything_that_the_language_has():
     """The property is worth what its expressions are: every type, every operation."""
     import random
 
-    from backbook.expressions.functions import FUNCTIONS, OPERATORS
+    from backbook.expressions.functions import FUNCTIONS
+    from backbook.expressions.operators import OPERATORS
 
     maker = parity.Maker(random.Random(5))
     said = {part.op for _ in range(1500) for part in parity.any_expression(maker, 3).node.walk()}

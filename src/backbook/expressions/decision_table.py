@@ -14,11 +14,12 @@ from typing import Any, Literal
 import ibis
 
 from ..errors import BadDefinition
+from .compiled_tree import TreeWriter, all_known, ibis_tree
 from .decision_tree import Tree, complete, plant
 from .expression import Expression
 from .nodes import Node, never_null
-from .to_ibis import all_known, ibis_tree, ibis_value
-from .to_python import TreeWriter, Writer, column_names, compiled, loading, number_columns
+from .to_ibis import ibis_value
+from .to_python import Writer, column_names, compiled, loading, number_columns
 
 # What one evaluation gives: the branch that matched, the unknown columns when it is referred, and the path.
 Path = tuple[tuple[str, bool | None], ...]

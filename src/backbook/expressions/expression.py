@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import BadDefinition, Fault
-from .functions import Wrong, convert
 from .names import Names, Type
 from .nodes import Node, depth
-from .reading import read, readable
+from .reading import read
 from .to_ibis import ibis_value, weight
 from .to_python import python_function
+from .tokens import readable
+from .typing_rules import Wrong, convert
 from .writing import written
 
 # The SQL of a larger one would be longer than what an engine plans in a second.

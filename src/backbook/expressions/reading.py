@@ -1,87 +1,30 @@
 """From text to a checked tree, or to everything that is wrong with the text.
 
-Three gates, each closed: only listed tokens reach the parser (a keyword outside the list is a plain word, so
-there is no SELECT to be injected); the parser knows no functions of its own; and only listed operations leave
-it. sqlglot cuts the text and knows the precedence of operators, the meaning is ours.
+Three gates, each closed: only listed tokens reach the parser (`tokens.py`), the parser knows no functions of its own,
+and only listed operations leave it. sqlglot cuts the text and knows the precedence of operators, the meaning is ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel, SqlglotError
-from sqlglot.tokens import Token, TokenType
 
-from ..engine import DIALECT
-from .functions import FUNCTIONS, LARGEST_WHOLE, OPERATORS, Wrong, dated
+from .functions import FUNCTIONS
+from .law import WHOLE_MOST
 from .names import Names, Type, nearest
 from .nodes import Node, literal
+from .operators import OPERATORS
+from .tokens import SQL, allowed
+from .typing_rules import Wrong, dated
 
-# Room for a list of a thousand merchants; beyond that a table is the better home.
-LONGEST_TEXT = 50_000
-MOST_TOKENS = 10_000
-# Deeper than any person reads, and far from the limits of the parser and of both compilers.
-DEEPEST = 40
 # A sum of eighty parts; `and` and `or` are lists and may be as long as the text.
 LONGEST_CHAIN = 80
 
-_SQL: Any = Dialect.get_or_raise(DIALECT)
-_SIGNS = {
-    TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA, TokenType.DOT, TokenType.PLUS, TokenType.DASH,
-    TokenType.STAR, TokenType.SLASH, TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT,
-    TokenType.GTE, TokenType.DPIPE,
-}  # fmt: skip
-_VALUES = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING}
-_WORDS = {
-    TokenType.AND, TokenType.OR, TokenType.NOT, TokenType.IN, TokenType.IS, TokenType.NULL, TokenType.LIKE,
-    TokenType.ESCAPE, TokenType.BETWEEN, TokenType.CASE, TokenType.WHEN, TokenType.THEN, TokenType.ELSE,
-    TokenType.END, TokenType.TRUE, TokenType.FALSE,
-}  # fmt: skip
-_DATED = ("date", "timestamp")
-# Words of SQL that people try, answered with what the language is instead of a parser's complaint.
-_NOT_OURS = frozenset(
-    [
-        "select",
-        "from",
-        "where",
-        "with",
-        "union",
-        "join",
-        "insert",
-        "update",
-        "delete",
-        "drop",
-        "create",
-        "alter",
-        "copy",
-        "attach",
-        "install",
-        "pragma",
-        "set",
-        "cast",
-        "try_cast",
-        "as",
-        "over",
-        "distinct",
-        "filter",
-        "group",
-        "having",
-        "limit",
-        "order",
-        "exists",
-        "any",
-        "all",
-        "interval",
-        "lambda",
-    ]
-)
-_FULL_WIDTH = dict(zip("（），＞＜＝＋－＊／‘’“”；。", "(),><=+-*/''\"\";.", strict=True))
 
-
-class _Parser(_SQL.parser_class):  # type: ignore[misc, name-defined]
+class _Parser(SQL.parser_class):  # type: ignore[misc, name-defined]
     """The dialect's parser without any function: every call arrives by its plain name."""
 
     FUNCTIONS: ClassVar[dict[str, Any]] = {}
@@ -100,35 +43,10 @@ def read(text: str, names: Names) -> tuple[Node | None, list[Wrong]]:
     return (None if reader.faults else node), reader.faults
 
 
-# ── first gate: tokens ──────────────────────────────────────────────────────────────────────────────────
-
-
-def readable(text: str) -> list[Token]:
-    """The tokens of a text that is neither too long nor too deep; whether they mean anything is not asked."""
-    if len(text) > LONGEST_TEXT:
-        raise Wrong(
-            f"The expression has {len(text):,} characters.",
-            f"At most {LONGEST_TEXT:,}; name its parts as features or tags.",
-        )
-    try:
-        tokens: list[Token] = _SQL.tokenize(text)
-    except SqlglotError:
-        raise Wrong(
-            "The expression breaks off inside a quoted text.", "Close the quote; a quote within a text is doubled ('')."
-        ) from None
-    if len(tokens) > MOST_TOKENS:
-        raise Wrong(f"The expression has {len(tokens):,} words and signs.", f"At most {MOST_TOKENS:,}.")
-    _not_too_deep(tokens)
-    return tokens
-
-
 def _parsed(text: str, names: Names) -> exp.Expression:
-    _writable(text)
-    tokens = list(_allowed(readable(text), names))
-    if not tokens:
-        raise Wrong("The expression is empty.")
+    tokens = allowed(text, names)
     try:
-        trees = _Parser(dialect=_SQL, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
+        trees = _Parser(dialect=SQL, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except SqlglotError as error:
         raise Wrong(_place(error), "An expression is a comparison or a sum of named columns.") from None
     except RecursionError:
@@ -138,70 +56,11 @@ def _parsed(text: str, names: Names) -> exp.Expression:
     return trees[0]
 
 
-def _writable(text: str) -> None:
-    for character in text:
-        if (ord(character) < 32 and character not in "\t\n\r") or 0xD800 <= ord(character) <= 0xDFFF:
-            raise Wrong(f"The expression holds the unprintable character U+{ord(character):04X}.", "Remove it.")
-
-
-def _allowed(tokens: list[Token], names: Names) -> Iterator[Token]:
-    """Only our words stay words; any other keyword becomes a plain name, any other sign is refused."""
-    for at, token in enumerate(tokens):
-        kind, word = token.token_type, token.text
-        following = tokens[at + 1].token_type if at + 1 < len(tokens) else None
-        if word.lower() in _DATED and following is TokenType.STRING:
-            yield token
-        elif kind in _SIGNS or kind in _VALUES or kind in _WORDS:
-            if kind is TokenType.VAR:
-                _ours(word, names, following)
-            yield token
-        elif word.replace("_", "a").isalnum() and not word[0].isdigit():
-            _ours(word, names, following)
-            yield Token(TokenType.VAR, word, token.line, token.col, token.start, token.end)
-        else:
-            raise Wrong(f"'{word}' is not part of the language.", _sign_hint(word))
-
-
-def _ours(word: str, names: Names, following: TokenType | None) -> None:
-    if word.lower() in _NOT_OURS and not names.candidates(word) and following is not TokenType.DOT:
-        hint = "Days are added as whole numbers: as_of - 30." if word.lower() == "interval" else ""
-        raise Wrong(
-            f"'{word}' is not part of the language.",
-            hint or "An expression is one value made of columns and listed functions.",
-        )
-    for sign in word:
-        if sign in _FULL_WIDTH:
-            raise Wrong(f"'{sign}' is a full-width sign.", f"Write {_FULL_WIDTH[sign]}")
-
-
-def _sign_hint(word: str) -> str:
-    if word in _FULL_WIDTH:
-        return f"Write {_FULL_WIDTH[word]}"
-    if word == "::":
-        return "Types are not cast; money(x), number(x), whole(x) and date(t) convert."
-    return "Known signs: + - * / = <> < <= > >= || ( ) , ."
-
-
-def _not_too_deep(tokens: list[Token]) -> None:
-    depth = prefixes = 0
-    for token in tokens:
-        kind = token.token_type
-        prefixes = prefixes + 1 if kind in (TokenType.NOT, TokenType.DASH, TokenType.PLUS) else 0
-        if kind in (TokenType.L_PAREN, TokenType.CASE):
-            depth += 1
-        elif kind in (TokenType.R_PAREN, TokenType.END):
-            depth -= 1
-        if depth + prefixes > DEEPEST:
-            raise Wrong(f"The expression is nested more than {DEEPEST} deep.", "Name its parts as features or tags.")
-
-
 def _place(error: SqlglotError) -> str:
     found = getattr(error, "errors", None) or [{}]
     near = (found[0].get("highlight") or "").strip()
     return f"The expression cannot be read near '{near}'." if near else "The expression cannot be read."
 
-
-# ── third gate: operations ──────────────────────────────────────────────────────────────────────────────
 
 _BINARY: dict[type[exp.Expression], str] = {
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/",
@@ -239,7 +98,7 @@ class _Reader:
         read = _READ.get(kind)
         if read is None:
             raise Wrong(
-                f"`{tree.sql(dialect=_SQL)[:80]}` is not part of the language.",
+                f"`{tree.sql(dialect=SQL)[:80]}` is not part of the language.",
                 "An expression is one value made of columns and listed functions.",
             )
         return read(self, tree)
@@ -352,8 +211,8 @@ class _Reader:
 def _number(text: str) -> Node:
     if text.lstrip("-").isdigit():
         value = int(text)
-        if not -LARGEST_WHOLE - 1 <= value <= LARGEST_WHOLE:
-            raise Wrong(f"{text} is larger than a whole number can be.", f"The largest is {LARGEST_WHOLE}.")
+        if not -WHOLE_MOST - 1 <= value <= WHOLE_MOST:
+            raise Wrong(f"{text} is larger than a whole number can be.", f"The largest is {WHOLE_MOST}.")
         return literal(value, Type.WHOLE)
     try:
         number = float(text)

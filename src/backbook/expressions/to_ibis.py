@@ -8,8 +8,7 @@ least and greatest) are counted by `weight`, which `parse` limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,10 +16,9 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
-from .decision_tree import Ask, Leaf, Tree
 from .law import BIT, BLANKS, MOST_HELP, WHOLE_LEAST
 from .names import Type
-from .nodes import LARGEST, Node, may_be_null, may_overflow, never_null
+from .nodes import LARGEST, Node, may_overflow, never_null
 from .to_python import pattern
 
 WHOLE, MONEY, NUMBER = Type.WHOLE, Type.MONEY, Type.NUMBER
@@ -304,34 +302,6 @@ def _concat(node: Node, args: list[Any]) -> Any:
     return joined
 
 
-def all_known(subjects: Sequence[Node], table: Any) -> Any:
-    """Whether every column that the subjects read, and every subject, has a value."""
-    reads = {part.value: part for subject in subjects for part in subject.walk() if part.op == "name"}
-    computed = [subject for subject in subjects if subject.op != "name" and may_be_null(subject)]
-    tested = [ibis_value(node, table).notnull() for node in [*reads.values(), *computed]]
-    return ibis.and_(*tested) if tested else ibis.literal(True)
-
-
-def _tested(node: Node) -> Node:
-    """The node for rows whose columns were tested: their numbers are finite already."""
-    op = "finite name" if node.op == "name" else node.op
-    return replace(node, op=op, args=tuple(_tested(arg) for arg in node.args))
-
-
-def ibis_tree(tree: Tree, table: Any) -> Any:
-    """A complete decision tree as nested cases, for rows of which everything is known."""
-    steps = []
-    while isinstance(tree, Ask):
-        steps.append((ibis_value(_tested(tree.test), table), ibis_tree(tree.yes, table)))
-        tree = tree.no
-    last = (
-        ibis.literal(tree.index, type="int64")
-        if isinstance(tree, Leaf) and tree.index is not None
-        else ibis.null("int64")
-    )
-    return ibis.cases(*steps, else_=last) if steps else last
-
-
 # Operations that need only their arguments.
 _PLAIN: dict[str, Callable[..., Any]] = {
     "=": lambda a, b: a == b,
@@ -407,6 +377,3 @@ def weight(node: Node) -> int:
         return 0
     parts = (weight(arg) * (2 if _must_be_finite(node, at) else 1) for at, arg in enumerate(node.args))
     return 1 + _MENTIONS.get(node.op, 1) * sum(parts)
-
-
-__all__ = ["STORED", "finite", "ibis_value", "literal", "weight"]
