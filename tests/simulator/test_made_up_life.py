@@ -61,7 +61,7 @@ def test_opening_balance_and_postings_give_the_closing_balance(seed: int) -> Non
 @given(some.integers(0, 10**6))
 def test_statements_follow_from_what_was_posted(seed: int) -> None:
     column = {name: place for place, name in enumerate(BILL)}
-    bills_before: dict[int, int] = {}
+    drawn = 0
     for world, state, month, facts in lived(120, seed, months=6):
         bill, posted = state.bill, facts.postings
         assert (bill[:, column["minimum"]] <= np.maximum(bill[:, column["closing"]], 0)).all()
@@ -70,8 +70,8 @@ def test_statements_follow_from_what_was_posted(seed: int) -> None:
         for account in facts.billed.tolist():
             after = posted.amount[(posted.account == account) & (posted.day > on[account])].sum()
             assert bill[account, column["closing"]] == state.ledger[account] - after
-        bills_before = {account: int(bill[account, column["closing"]]) for account in facts.billed.tolist()}
-    assert bills_before
+        drawn += len(facts.billed)
+    assert drawn > 500
 
 
 def test_a_state_that_was_saved_is_lived_on_from_as_if_nothing_had_happened(tmp_path: Path) -> None:
@@ -92,8 +92,9 @@ def test_a_state_that_was_saved_is_lived_on_from_as_if_nothing_had_happened(tmp_
 def test_another_decision_for_one_customer_leaves_all_others_as_they_were() -> None:
     world, state = begin(Settings(200, 6, 3, END), np.arange(200))
     other_world, other = begin(Settings(200, 6, 3, END), np.arange(200))
-    other.limit[5] *= 3
     theirs = other_world.accounts.line != 5
+    other.limit[5] *= 3
+    other.awake[~theirs] = ~other.awake[~theirs]  # so that they buy more, or less, than they did
     for number in range(world.settings.warm_up.number, world.settings.warm_up.number + 10):
         step(world, state, Month(number))
         step(other_world, other, Month(number))
@@ -113,15 +114,22 @@ def test_a_part_lives_the_same_life_alone_and_within_the_whole() -> None:
 
 def test_the_book_looks_like_the_published_ones() -> None:
     """Wide bounds: 6,000 customers, not the whole market. Figures and sources: docs/simulator.md."""
+    world, state = begin(Settings(6_000, 24, 1, END), np.arange(6_000))
     worst: list[np.ndarray] = []
-    for world, state, month, facts in lived(6_000, seed=1):
+    for number in range(world.settings.warm_up.number, world.settings.last.number + 1):
+        facts = step(world, state, Month(number))
         worst.append(facts.days_past_due)
-        last = month
+    last = world.settings.last
     accounts = world.accounts
     there = (state.status == OPEN) & (accounts.opened <= last.last)
     owed = np.maximum(state.total(), 0)
     limits = state.limit[np.unique(accounts.line[there])].sum()
-    long_idle = there & (last.last - np.maximum(state.last_use, 0) > 548) & (accounts.opened < last.last - 548) & (state.total() == 0)
+    long_idle = (
+        there
+        & (last.last - np.maximum(state.last_use, 0) > 548)
+        & (accounts.opened < last.last - 548)
+        & (state.total() == 0)
+    )
     known = (accounts.opened <= Month(last.number - 12).last) & (worst[-13] <= 90)
     bad = np.max(worst[-12:], axis=0)[known] > 90
     assert 0.30 < owed[there].sum() / limits < 0.46

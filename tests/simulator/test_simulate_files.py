@@ -129,3 +129,20 @@ def test_progress_is_told_month_by_month(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     simulate(tmp_path, 20, 3, on_progress=lambda text, done, total: told.append((done, total)))
     assert told == [(step, 18) for step in range(18)]
+
+
+def test_a_book_made_in_parts_is_the_book_made_at_once(
+    issuer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backbook.simulator.issuer.PART", 100)
+    simulate(tmp_path, **SMALL, seed=1)
+    assert len(list((tmp_path / "raw" / "core").glob("ZHXX_20261031_*.dat.gz"))) == 3
+    for kind in ("ZHXX", "KHXX", "ZDXX", "KPXX", "EDXX", "FQXX", "GXXX", "BJXX"):
+        assert _lines_of(tmp_path, kind) == _lines_of(issuer, kind), kind
+
+
+def _lines_of(folder: Path, kind: str) -> list[str]:
+    """All lines of one kind of file, whichever file they lie in."""
+    files = [file for file in (folder / "raw" / "core").glob(f"{kind}_*") if file.suffix != ".ctl"]
+    texts = [gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes() for file in files]
+    return sorted({line for text in texts for line in text.decode().splitlines()})

@@ -9,6 +9,6 @@ gives the same bytes.
 
 from __future__ import annotations
 
-from backbook.simulator.simulate import simulate
+from backbook.simulator.issuer import simulate
 
 __all__ = ["simulate"]

@@ -8,15 +8,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .bank import APP, OFFERS
-from .book import REFUSING
-from .chance import Array
-from .days import Month, months_of
-from .delivery import Codes, Days, Delivery, Layout, Moments, Same, words
-from .living import Facts
-from .records import Registry
-from .touch import ACCEPTED, CLICKED, EVENTS, OPTED_OUT, Reactions, reactions, visits
-from .words import CITIES
+from backbook.simulator.bank import APP, OFFERS
+from backbook.simulator.book import REFUSING
+from backbook.simulator.chance import Array
+from backbook.simulator.days import Month, months_of
+from backbook.simulator.delivery import Codes, Days, Delivery, Layout, Moments, Same, by_id, serials, words
+from backbook.simulator.living import Facts
+from backbook.simulator.records import Registry
+from backbook.simulator.touch import (
+    ACCEPTED,
+    CLICKED,
+    EVENTS,
+    OPTED_OUT,
+    Reactions,
+    campaign_names,
+    reactions,
+    visits,
+    when,
+)
+from backbook.simulator.words import CITIES
 
 FILE = Layout(mark=True, control="ok")
 BIG = Layout(mark=True, control="ok", packed=True)
@@ -58,7 +68,7 @@ class App:
         name = pc.if_else(
             pa.array(registry.chance.happens(0.05, "spaced", numbers)[rows]), spaced, registry.name.take(at)
         )
-        return _sorted({
+        return by_id({
             "user_id": self.registry.user_id.take(at),
             "real_name": pc.if_else(pa.array(nameless), "", name),
             "id_no": pc.if_else(pa.array(verified), registry.document.take(at), ""),
@@ -82,7 +92,7 @@ class App:
         stay = words(found.milliseconds[order])
         n = len(order)
         return {
-            "event_id": _serials("e", month, self.part, n),
+            "event_id": serials("e", month, self.part, n),
             "event_time": Moments(found.day[order], found.second[order]),
             "event_name": Codes(found.name[order], EVENTS),
             "user_id": Codes(np.where(anonymous, -1, person), self.registry.user_id),
@@ -100,21 +110,21 @@ class App:
         made, rows = facts.decisions.contacts, self._contacts(facts)
         status = np.where(made.held_out[rows], 2, np.where(reacted.delivered[rows], 0, 1))
         return {
-            "push_id": _serials("p", month, self.part, len(rows)),
+            "push_id": serials("p", month, self.part, len(rows)),
             "user_id": self.registry.user_id.take(pa.array(self._persons(facts, rows))),
             "send_time": Moments(made.day[rows], made.second[rows]),
-            "campaign": _campaign(made.offer[rows], month),
+            "campaign": campaign_names(made.offer[rows], month),
             "offer": Codes(made.offer[rows], OFFERS),
             "group": Codes(made.held_out[rows].astype(np.int64), ["test", "control"]),
             "prob": pa.array([f"{chance:.4f}" for chance in made.propensity[rows]], pa.string()),
             "status": Codes(status, ["delivered", "failed", "held"]),
-            "open_time": _after(made.day[rows], made.second[rows] + 900, reacted.opened[rows]),
-            "click_time": _after(made.day[rows], made.second[rows] + 930, reacted.clicked[rows]),
+            "open_time": when(made.day[rows], made.second[rows] + 900, reacted.opened[rows]),
+            "click_time": when(made.day[rows], made.second[rows] + 930, reacted.clicked[rows]),
         }
 
     def _results(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, object]:
         made, rows = facts.decisions.contacts, self._contacts(facts)
-        push = _serials("p", month, self.part, len(rows))
+        push = serials("p", month, self.part, len(rows))
         kinds = ((CLICKED, reacted.clicked), (ACCEPTED, reacted.accepted), (OPTED_OUT, reacted.opted_out))
         place = np.concatenate([np.flatnonzero(which[rows]) for _, which in kinds])
         kind = np.concatenate([np.full(int(which[rows].sum()), each) for each, which in kinds])
@@ -122,7 +132,7 @@ class App:
         place, kind = place[order], kind[order]
         chosen = rows[place]
         return {
-            "result_id": _serials("r", month, self.part, len(chosen)),
+            "result_id": serials("r", month, self.part, len(chosen)),
             "push_id": push.take(pa.array(place)),
             "user_id": self.registry.user_id.take(pa.array(self._persons(facts, chosen))),
             "result_time": Moments(made.day[chosen], np.minimum(made.second[chosen] + 960, 86_399)),
@@ -145,30 +155,10 @@ class App:
             [np.full(len(new), 36_000), np.minimum(facts.decisions.contacts.second[back] + 970, 86_399)]
         )
         granted = np.concatenate([~refused, np.zeros(len(back), bool)])
-        return _sorted({
+        return by_id({
             "user_id": self.registry.user_id.take(pa.array(person)),
             "channel": Same("push", len(person)),
             "agreed": granted,
             "agreed_time": Moments(day, second),
             "page_version": Days(day, "v%Y.%m"),
         }, "user_id")  # fmt: skip
-
-
-def _serials(letter: str, month: Month, part: int, rows: int) -> pa.Array:
-    start = (month.year * 100 + month.month) * 10**12 + part * 10**9
-    return pc.binary_join_element_wise(letter, words(np.arange(start + 1, start + 1 + rows)), "")
-
-
-def _campaign(offer: Array, month: Month) -> pa.Array:
-    listed = [f"{name}-{month.year}{month.month:02d}" for name in OFFERS]
-    return words(Codes(offer, listed))
-
-
-def _after(day: Array, second: Array, happened: Array) -> Moments:
-    return Moments(np.where(happened, day, 2**31), np.minimum(second, 86_399))
-
-
-def _sorted(columns: dict[str, object], name: str) -> dict[str, object]:
-    texts = {each: words(column) for each, column in columns.items()}
-    order = pc.sort_indices(texts[name])
-    return {each: text.take(order) for each, text in texts.items()}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .billing import past_due_at_end
-from .book import BILL, CLOSING, OPEN, Book, State
-from .chance import Array, Chance
-from .days import Month, months_of
-from .people import STUDENT, People
-from .postings import per_line
+from backbook.simulator.billing import past_due_at_end
+from backbook.simulator.book import BILL, CLOSING, OPEN, Book, State
+from backbook.simulator.chance import Array, Chance
+from backbook.simulator.days import Month, months_of
+from backbook.simulator.people import STUDENT, People
+from backbook.simulator.postings import per_line
 
 OFFERS = ("INSTALMENT", "WAKE", "WALLET", "REMINDER")
 INSTALMENT_OFFER, WAKE_OFFER, WALLET_OFFER, REMINDER = range(4)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .book import AGES, BILL, OPEN, Book, State
-from .chance import Array
-from .days import NEVER, Month, firsts_of, months_of
-from .paying import unpaid_statements
-from .postings import (
+from backbook.simulator.book import AGES, BILL, OPEN, Book, State
+from backbook.simulator.chance import Array
+from backbook.simulator.days import NEVER, Month, firsts_of, months_of
+from backbook.simulator.paying import unpaid_statements
+from backbook.simulator.postings import (
     ADVANCES,
     ANNUAL_FEE,
     FEE_WAIVER,
@@ -27,7 +27,15 @@ from .postings import (
     post,
     postings,
 )
-from .settings import DAYS_TO_PAY, GRACE_DAYS, LATE_FEE_LEAST, LATE_FEE_SHARE, MINIMUM_SHARE, PLANS_AT_ONCE, PRODUCTS
+from backbook.simulator.settings import (
+    DAYS_TO_PAY,
+    GRACE_DAYS,
+    LATE_FEE_LEAST,
+    LATE_FEE_SHARE,
+    MINIMUM_SHARE,
+    PLANS_AT_ONCE,
+    PRODUCTS,
+)
 
 # Past three unpaid statements the account bears no more interest and fees (非应计).
 _ACCRUES_TO = 3

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .chance import Array, Chance
-from .days import NEVER, months_of, number_of
-from .people import STUDENT, People
-from .settings import (
+from backbook.simulator.chance import Array, Chance
+from backbook.simulator.days import NEVER, months_of, number_of
+from backbook.simulator.people import STUDENT, People
+from backbook.simulator.settings import (
     EARLY_CYCLE_DAYS,
     FULL,
     LATE_CYCLE_DAYS,

@@ -12,15 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .app import _after, _campaign, _serials, _sorted
-from .bank import APP, OFFERS, REMINDER, SMS
-from .book import OPEN, REFUSING, State
-from .days import Month, months_of
-from .delivery import Cents, Codes, Delivery, Layout, Moments, words
-from .living import Facts
-from .records import Registry
-from .touch import Reactions, reactions
-from .words import CITIES, COMPLAINTS
+from backbook.simulator.bank import APP, OFFERS, REMINDER, SMS
+from backbook.simulator.book import OPEN, REFUSING, State
+from backbook.simulator.days import Month, months_of
+from backbook.simulator.delivery import Cents, Codes, Delivery, Layout, Moments, by_id, serials, words
+from backbook.simulator.living import Facts
+from backbook.simulator.records import Registry
+from backbook.simulator.touch import Reactions, campaign_names, reactions, when
+from backbook.simulator.words import CITIES, COMPLAINTS
 
 FILE = Layout(encoding="gbk", control="ctl", ending=".csv")
 
@@ -61,7 +60,7 @@ class CallCentre:
         form = pa.array(chance.whole(3, "phone form", numbers) == 0)
         phone = pc.if_else(form, _dashed(phone), phone)
         tail = pc.utf8_slice_codeunits(registry.document.take(at), 14)
-        return _sorted({
+        return by_id({
             "来电客户号": self.registry.caller_id.take(at),
             "姓名": name,
             "来电号码": phone,
@@ -84,17 +83,17 @@ class CallCentre:
         cents = np.where(made.held_out[rows], 0, np.where(called, 320, 4))
         delivered = reacted.delivered[rows]
         return {
-            "流水号": _serials("C", month, self.part, len(rows)),
+            "流水号": serials("C", month, self.part, len(rows)),
             "客户号": registry.customer_no.take(pa.array(record)),
             "方式": Codes(called.astype(np.int64), ["短信", "外呼"]),
             "时间": Moments(made.day[rows], made.second[rows], "%Y/%m/%d %H:%M"),
             "目的": Codes((made.offer[rows] == REMINDER).astype(np.int64), ["营销", "催收"]),
-            "活动": _campaign(made.offer[rows], month),
+            "活动": campaign_names(made.offer[rows], month),
             "方案": Codes(made.offer[rows], OFFERS),
             "分组": Codes(made.held_out[rows].astype(np.int64), ["实验组", "对照组"]),
             "概率": pa.array([f"{chance:.4f}" for chance in made.propensity[rows]], pa.string()),
             "结果": Codes(code, ["未发送", "未接通", "已送达", "同意", "拒绝", "退订"]),
-            "送达时间": _minutes(_after(made.day[rows], made.second[rows] + 60, delivered)),
+            "送达时间": _minutes(when(made.day[rows], made.second[rows] + 60, delivered)),
             "成本": Cents(cents),
         }
 
@@ -119,7 +118,7 @@ class CallCentre:
             )
         )
         person, side, day, second, granted = (np.concatenate(column) for column in zip(*sides, strict=True))
-        return _sorted({
+        return by_id({
             "客户号": registry.customer_no.take(pa.array(person)),
             "渠道": Codes(side, ["", "短信", "电话"]),
             "意愿": Codes(granted.astype(np.int64), ["拒绝", "同意"]),
@@ -150,15 +149,15 @@ class CallCentre:
         )
         day = month.first + chance.whole(month.length - 6, "feedback day", key, month=number)
         second = 32_400 + chance.whole(30_000, "feedback second", key, month=number)
-        return _sorted({
-            "工单号": _serials("F", month, self.part, len(person)),
+        return by_id({
+            "工单号": serials("F", month, self.part, len(person)),
             "来电客户号": self.registry.caller_id.take(pa.array(person)),
             "时间": Moments(day, second, "%Y/%m/%d %H:%M"),
             "类型": Codes(is_complaint.astype(np.int64), ["NPS", "投诉"]),
             "评分": pc.if_else(pa.array(is_complaint), "", words(score)),
             "主题": Codes(topic, [name for name, _ in COMPLAINTS]),
             "内容": Codes(topic, [text for _, text in COMPLAINTS]),
-            "办结时间": _minutes(_after(day + 3, second, is_complaint)),
+            "办结时间": _minutes(when(day + 3, second, is_complaint)),
         }, "工单号")  # fmt: skip
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from .book import Book
-from .chance import Array
-from .days import NEVER, number_of
-from .living import World
-from .spending import has_supplementary, has_virtual
+from backbook.simulator.book import Book
+from backbook.simulator.chance import Array
+from backbook.simulator.days import NEVER, number_of
+from backbook.simulator.living import World
+from backbook.simulator.spending import has_supplementary, has_virtual
 
 MAIN, VIRTUAL, SUPPLEMENTARY, REPLACEMENT = range(4)
 VALID_DAYS = 5 * 365

@@ -11,20 +11,19 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pyarrow as pa
 
-from .bank import BY_CUSTOMER, FIXED, total_cap
-from .billing import past_due_at_end
-from .book import BILL, CLOSED, WRITTEN_OFF, State
-from .cards import Cards, cards
-from .chance import Array
-from .days import NEVER, Month, months_of
-from .delivery import Cents, Codes, Days, Delivery, Layout, Moments, Same, words
-from .living import Facts, PlanRows, World, plan_rows
-from .marks import marks
-from .people import OCCUPATIONS
-from .postings import PURCHASE, REFUND, Postings
-from .records import Registry
-from .settings import DAYS_TO_PAY, PRODUCTS
-from .words import ABROAD, CATEGORIES, CITIES
+from backbook.simulator.bank import BY_CUSTOMER, FIXED, total_cap
+from backbook.simulator.book import BILL, CLOSED, State
+from backbook.simulator.cards import Cards, cards
+from backbook.simulator.chance import Array
+from backbook.simulator.days import NEVER, Month, months_of
+from backbook.simulator.delivery import Cents, Codes, Days, Delivery, Layout, Moments, Same, by_id, serials, words
+from backbook.simulator.living import Facts, PlanRows, World, plan_rows
+from backbook.simulator.marks import marks
+from backbook.simulator.people import OCCUPATIONS
+from backbook.simulator.postings import PURCHASE, REFUND, Postings
+from backbook.simulator.records import Registry
+from backbook.simulator.settings import DAYS_TO_PAY, PRODUCTS
+from backbook.simulator.words import ABROAD, CATEGORIES, CITIES
 
 OLD = Layout(separator="|+|", header=False, ending=".dat", control="ctl")
 OLD_PACKED = Layout(separator="|+|", header=False, ending=".dat", packed=True, control="ctl", sums="TZZE")
@@ -86,7 +85,7 @@ class Core:
             month.number, np.flatnonzero(new | changed), np.where(changed, changed_day, registry.created), NEVER
         )
         rows = {name: pa.concat_arrays([words(begun[name]), words(ended[name])]) for name in begun}
-        return _by_id(rows, "KHH")
+        return by_id(rows, "KHH")
 
     def _version(self, month: int, records: Array, starts: Array | None, ends: int) -> dict[str, object]:
         registry, folk = self.registry, self.world.folk
@@ -161,7 +160,7 @@ class Core:
         rows = np.flatnonzero(there & alive_before & (moved | first))
         replaces = issued.replaces[rows]
         holder = issued.holder[rows]
-        return _by_id({
+        return by_id({
             "KPH": issued.token.take(pa.array(rows)),
             "ZH": self._account(issued.account[rows]),
             "CKRKHH": self._customer(np.where(issued.kind[rows] == 2, holder, self.registry.record_of_account[issued.account[rows]])),
@@ -195,7 +194,7 @@ class Core:
         never = np.full(sizes[0] + sizes[1], NEVER)
         kind = np.concatenate([np.repeat([0, 2], sizes[:2]), changes.kind])
         cap = total_cap(self.world.folk, accounts)
-        return _by_id({
+        return by_id({
             "EDH": Codes(np.where(kind == 2, -1, line), self.registry.line_id),
             "KHH": self._customer(self.registry.record_of_account[first_of_line[line]]),
             "EDLX": Codes(kind, ["G", "L", "Z"]),
@@ -207,7 +206,7 @@ class Core:
         }, "KHH")  # fmt: skip
 
     def _postings(self, month: Month, posted: Postings) -> dict[str, object]:
-        number = self._serials(month, len(posted))
+        number = serials("", month, self.part, len(posted))
         spent = (posted.code == PURCHASE) | (posted.code == REFUND)
         bought = np.where(spent | (posted.city >= 0), posted.account, -1)
         card = self.cards.used(posted.account, posted.card, posted.day)
@@ -236,18 +235,12 @@ class Core:
             "YBBZ": Codes(abroad, [row[2] for row in ABROAD]),
         }
 
-    def _serials(self, month: Month, rows: int, letter: str = "") -> pa.Array:
-        start = (month.year * 100 + month.month) * 10**12 + self.part * 10**9
-        numbers = pa.array(np.arange(start + 1, start + 1 + rows))
-        text = words(numbers)
-        return text if not letter else pa.compute.binary_join_element_wise(letter, text, "")
-
     def _declined(self, month: Month, facts: Facts) -> dict[str, object]:
         asked = facts.declined.asked
         order = np.lexsort((asked.account, asked.second, asked.day))
         asked, reason = asked.at(order), facts.declined.reason[order]
         return {
-            "SQLSH": self._serials(month, len(asked), "A"),
+            "SQLSH": serials("A", month, self.part, len(asked)),
             "ZH": self._account(asked.account),
             "KPH": Codes(self.cards.used(asked.account, asked.card, asked.day), self.cards.token),
             "SQSJ": Moments(asked.day, asked.second, "%Y%m%d%H%M%S"),
@@ -298,7 +291,7 @@ class Core:
         number = pa.compute.binary_join_element_wise(
             "FQ", pa.compute.utf8_slice_codeunits(self._account(rows.account), 7), words(rows.serial), "-"
         )
-        return _by_id({
+        return by_id({
             "FQH": number,
             "ZH": self._account(rows.account),
             "FQLX": Codes(rows.kind, ["B", "T", "C"]),
@@ -315,7 +308,7 @@ class Core:
         found = marks(self.world, state, facts, first)
         by_account = found.account >= 0
         record = np.where(by_account, self.registry.record_of_account[np.maximum(found.account, 0)], found.person)
-        return _by_id({
+        return by_id({
             "KHH": self._customer(record),
             "ZH": Codes(np.where(by_account, found.account, -1), self.registry.account_id),
             "BJLX": Codes(found.kind, [f"{10 + k}" for k in range(9)]),
@@ -351,7 +344,7 @@ class Core:
         )
         worse = pressure + 0.8 * chance.normal("status elsewhere", numbers, month=number)
         worst = np.where(lenders > 0, np.searchsorted([2.6, 3.3, 3.9], worse), 0)
-        return _by_id({
+        return by_id({
             "KHH": self._customer(persons),
             "CXRQ": Days(month.first + chance.whole(month.length, "bureau day", numbers, month=number)),
             "TYSX": Cents((limits * 100).astype(np.int64)),
@@ -371,7 +364,7 @@ class Core:
         branch = folk.city[person] * 3 + (chance.whole(3, "branch", numbers) + moves[rows]) % 3
         manager = branch * 4 + chance.whole(4, "manager", numbers)
         has_manager = (folk.income[person] > 14_000) | chance.happens(0.1, "has manager", numbers)
-        return _by_id({
+        return by_id({
             "KHH": self._customer(rows),
             "FHDM": Codes(branch, [f"{row[0].removesuffix('市')}第{place}支行" for row in CITIES for place in "一二三"]),
             "JLGH": Codes(np.where(has_manager, manager, -1), [f"M{number:05d}" for number in range(10_000, 10_000 + 12 * len(CITIES))]),
@@ -391,7 +384,7 @@ class Core:
         kind = np.repeat([0, 1], [len(one), len(held)])
         now = months_of(starts) == month.number
         chosen = np.flatnonzero(now | (starts < month.first) if first else now)
-        return _by_id({
+        return by_id({
             "KHH": self._customer(persons[chosen]),
             "DFKHH": self._customer(others[chosen]),
             "GXLX": Codes(kind[chosen], ["H", "F"]),
@@ -413,13 +406,6 @@ def _either(which: Array, yes: pa.Array, no: pa.Array) -> pa.Array:
     return pa.compute.if_else(pa.array(which), yes, no)
 
 
-def _by_id(columns: dict[str, object], name: str) -> dict[str, object]:
-    """The rows in the order of an id, which says nothing of who came first in this program."""
-    texts = {each: words(column) for each, column in columns.items()}
-    order = pa.compute.sort_indices(texts[name])
-    return {each: text.take(order) for each, text in texts.items()}
-
-
 def _products() -> dict[str, object]:
     return {
         "CPDM": pa.array([product.product_id for product in PRODUCTS]),
@@ -430,6 +416,3 @@ def _products() -> dict[str, object]:
         "QXRLL": pa.array([f"{product.cash_rate:.5f}" for product in PRODUCTS]),
         "MXQ": pa.array(["50"] * len(PRODUCTS)),
     }
-
-
-__all__ = ["CLOSED", "WRITTEN_OFF", "Core", "past_due_at_end"]

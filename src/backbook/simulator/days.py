@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from .chance import Array
+from backbook.simulator.chance import Array
 
 EPOCH = date(1970, 1, 1)
 NEVER = 2**31

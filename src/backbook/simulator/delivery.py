@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .chance import Array
-from .days import NEVER
+from backbook.simulator.chance import Array
+from backbook.simulator.days import NEVER, Month
 
 # Files that wait for their writer at once: what they hold is memory.
 WAITING = 6
@@ -206,6 +206,19 @@ def words(column: Any) -> pa.Array:
     if column.dtype == object:
         return pa.array(column, pa.string())
     return pc.cast(pa.array(column), pa.string())
+
+
+def by_id(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The rows as text in the order of an id, which says nothing of who came first in this program."""
+    texts = {each: words(column) for each, column in columns.items()}
+    order = pc.sort_indices(texts[name])
+    return {each: text.take(order) for each, text in texts.items()}
+
+
+def serials(letter: str, month: Month, part: int, rows: int) -> pa.Array:
+    """Numbers one after another, as a system hands them out within a month."""
+    start = (month.year * 100 + month.month) * 10**12 + part * 10**9
+    return pc.binary_join_element_wise(letter, words(np.arange(start + 1, start + 1 + rows)), "")
 
 
 _HUNDREDTHS = pa.array([f".{cents:02d}" for cents in range(100)])

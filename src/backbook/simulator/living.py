@@ -12,20 +12,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bank import (
+from backbook.simulator.bank import (
     INSTALMENT_OFFER,
     REMINDER,
     WAKE_OFFER,
     Decisions,
     apply_limits,
 )
-from .billing import bill, past_due_at_end
-from .book import CLOSED, OPEN, WRITTEN_OFF, Book, State, book, first_state, sleep_hazard, wake_hazard
-from .chance import Array, Chance
-from .days import NEVER, Month
-from .paying import Wishes, miss_probability, pay
-from .people import People, people
-from .postings import (
+from backbook.simulator.billing import bill, past_due_at_end
+from backbook.simulator.book import CLOSED, OPEN, WRITTEN_OFF, Book, State, book, first_state, sleep_hazard, wake_hazard
+from backbook.simulator.chance import Array, Chance
+from backbook.simulator.days import NEVER, Month
+from backbook.simulator.paying import Wishes, miss_probability, pay
+from backbook.simulator.people import People, people
+from backbook.simulator.postings import (
     ALL_AT_ONCE,
     CASH,
     CASH_LOAN,
@@ -38,8 +38,15 @@ from .postings import (
     postings,
     together,
 )
-from .settings import CHARGE_OFF_AFTER_DAYS, CHARGE_OFF_BY_DAYS, CHARGE_OFF_CHANCE, PLANS_AT_ONCE, UNUSED, Settings
-from .spending import Requests, spend
+from backbook.simulator.settings import (
+    CHARGE_OFF_AFTER_DAYS,
+    CHARGE_OFF_BY_DAYS,
+    CHARGE_OFF_CHANCE,
+    PLANS_AT_ONCE,
+    UNUSED,
+    Settings,
+)
+from backbook.simulator.spending import Requests, spend
 
 
 @dataclass(frozen=True)
@@ -294,6 +301,3 @@ def plan_rows(state: State, chosen: Array) -> PlanRows:
         left=state.plan_left[account, slot],
         early=state.plan_done[account, slot] < state.plan_term[account, slot],
     )
-
-
-__all__ = ["NEVER", "Facts", "PlanRows", "World", "begin", "live", "plan_rows"]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .book import OPEN, State
-from .chance import Array
-from .days import NEVER, Month
-from .living import Facts, World
-from .people import STUDENT
+from backbook.simulator.book import OPEN, State
+from backbook.simulator.chance import Array
+from backbook.simulator.days import NEVER, Month
+from backbook.simulator.living import Facts, World
+from backbook.simulator.people import STUDENT
 
 DISPUTE, HARDSHIP, FRAUD, COLLECTION, CLOSURE, DECEASED, ENROLLED, WRITTEN_OFF, NO_PROMOTION = range(9)
 

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .app import _serials, _sorted
-from .days import Month, months_of
-from .delivery import Cents, Codes, Days, Delivery, Layout, Moments
-from .records import Registry
-from .words import CITIES
+from backbook.simulator.days import Month, months_of
+from backbook.simulator.delivery import Cents, Codes, Days, Delivery, Layout, Moments, by_id, serials
+from backbook.simulator.records import Registry
+from backbook.simulator.words import CITIES
 
 ORDERS = Layout(separator="\t", ending=".tsv")
 
@@ -43,7 +42,7 @@ class Partner:
         loud = pa.array(chance.happens(0.25, "name loud", numbers))
         old = pa.array(chance.happens(0.2, "member old phone", numbers))
         phone = pc.if_else(old, registry.old_phone(rows), registry.phone(month.number, rows))
-        return _sorted({
+        return by_id({
             "Member No": self.registry.member_id.take(at),
             "Name": pc.if_else(loud, pc.utf8_upper(name), name),
             "Mobile": pc.binary_join_element_wise("+86 ", phone, ""),
@@ -67,7 +66,7 @@ class Partner:
         order = np.lexsort((key, second, day))
         yuan = np.exp(4.2 + 0.8 * chance.normal("order amount", key, month=number, draw=nth))
         return {
-            "order_no": _serials("S", month, self.part, len(person)),
+            "order_no": serials("S", month, self.part, len(person)),
             "member_no": self.registry.member_id.take(pa.array(person[order])),
             "ordered_at": Moments(day[order], second[order], "%d/%m/%Y %H:%M:%S"),
             "total": Cents((yuan * 100).astype(np.int64)[order]),

@@ -10,19 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .book import AGES, CLOSING, FRESH, ON, OPEN, Book, State
-from .chance import Array, Chance
-from .days import Month
-from .people import People
-from .postings import CASH_LOAN, INTO_INSTALMENTS, PAYMENT, PAYMENT_BY_DEBIT, Postings, per_line, postings
-from .settings import (
+from backbook.simulator.book import AGES, FRESH, ON, OPEN, Book, State
+from backbook.simulator.chance import Array, Chance
+from backbook.simulator.days import Month
+from backbook.simulator.people import People
+from backbook.simulator.postings import (
+    CASH_LOAN,
+    INTO_INSTALMENTS,
+    PAYMENT,
+    PAYMENT_BY_DEBIT,
+    Postings,
+    per_line,
+    postings,
+)
+from backbook.simulator.settings import (
     DAYS_TO_PAY,
-    FULL,
     GRACE_DAYS,
     INSTALMENT,
     MINIMUM,
-    PLANS_AT_ONCE,
-    REVOLVER,
     TERMS,
 )
 
@@ -204,16 +209,3 @@ def _open_plans(
     state.plan_opened[account, slot] = day
     second = 9 * 3600 + chance.whole(12 * 3600, "plan second", key, month=month.number)
     return postings(account, day, second, INTO_INSTALMENTS, -principal)
-
-
-__all__ = [
-    "CLOSING",
-    "FULL",
-    "PLANS_AT_ONCE",
-    "REVOLVER",
-    "Wishes",
-    "miss_probability",
-    "pay",
-    "settle",
-    "unpaid_statements",
-]

@@ -11,10 +11,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from .chance import Array, Chance
-from .days import number_of
-from .settings import HABITS, INSTALMENT, UNUSED, Settings
-from .words import CITIES
+from backbook.simulator.chance import Array, Chance
+from backbook.simulator.days import number_of
+from backbook.simulator.settings import HABITS, INSTALMENT, UNUSED, Settings
+from backbook.simulator.words import CITIES
 
 OCCUPATIONS = ("职员", "专业人员", "公务员", "个体经营", "工人", "服务业", "学生", "退休")
 CLERK, PROFESSIONAL, OFFICIAL, OWN_BUSINESS, WORKER, SERVANT, STUDENT, RETIRED = range(8)

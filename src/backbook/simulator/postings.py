@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from .book import Book, State
-from .chance import Array
+from backbook.simulator.book import Book, State
+from backbook.simulator.chance import Array
 
 PURCHASE, CASH, CASH_LOAN, REFUND = 1000, 2000, 2100, 3000
 PAYMENT, PAYMENT_BY_DEBIT = 4000, 4001
@@ -73,11 +73,16 @@ def postings(account: Array, day: Array, second: Array, code: Array | int, amoun
     return Postings(account=account, day=day, second=second, code=codes, amount=amount, **(usual | more))
 
 
-def together(parts: list[Postings]) -> Postings:
-    """All postings of a month in the order of time; `reverses` must only point into the first part."""
-    whole = Postings(
+def joined(parts: list[Postings]) -> Postings:
+    """The rows of all parts, part after part."""
+    return Postings(
         **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Postings)}
     )
+
+
+def together(parts: list[Postings]) -> Postings:
+    """All postings of a month in the order of time; `reverses` must only point into the first part."""
+    whole = joined(parts)
     order = np.lexsort((whole.account, whole.second, whole.day))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))

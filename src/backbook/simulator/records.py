@@ -14,11 +14,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .bank import uses_app
-from .chance import Array, Chance
-from .days import NEVER, date_of
-from .living import World
-from .words import CITIES, EMPLOYERS, GIVEN_MEN, GIVEN_WOMEN, RARE_MEN, RARE_WOMEN, ROADS, SURNAMES, pairs
+from backbook.simulator.bank import uses_app
+from backbook.simulator.chance import Array, Chance
+from backbook.simulator.days import NEVER, date_of
+from backbook.simulator.living import World
+from backbook.simulator.words import (
+    CITIES,
+    EMPLOYERS,
+    GIVEN_MEN,
+    GIVEN_WOMEN,
+    RARE_MEN,
+    RARE_WOMEN,
+    ROADS,
+    SURNAMES,
+    pairs,
+)
 
 CORE, APP, CALL_CENTRE, PARTNER = "core", "app", "call_centre", "partner"
 _PHONE_BLOCKS = ("160", "161", "164")

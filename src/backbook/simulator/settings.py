@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from ..errors import NotAllowed
-from .days import Month, month_of
+from backbook.errors import NotAllowed
+from backbook.simulator.days import Month, month_of
 
 # How customers use a card (客群): shares of all customers.
 HABITS = ("unused", "full", "instalment", "revolver", "minimum")
@@ -60,11 +60,8 @@ class Settings:
     def _check_mix(self) -> None:
         if set(self.mix) != set(HABITS):
             raise NotAllowed(f"The mix of customers names {sorted(self.mix)}. It needs exactly {list(HABITS)}.")
-        for name, share in [
-            *self.mix.items(),
-            ("wallet_share", self.wallet_share),
-            ("autopay_share", self.autopay_share),
-        ]:
+        shares = ("wallet_share", "autopay_share", "app_share", "partner_share", "caller_share")
+        for name, share in [*self.mix.items(), *((name, getattr(self, name)) for name in shares)]:
             if not 0 <= share <= 1:
                 raise NotAllowed(f"The share {name} = {share} is not possible. A share lies between 0 and 1.")
         if abs(sum(self.mix.values()) - 1) > 1e-6:

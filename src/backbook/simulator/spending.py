@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .book import OPEN, Book, State
-from .chance import Array, Chance
-from .days import NEVER, Month
-from .people import People
-from .postings import CASH, CASH_FEE, PURCHASE, REFUND, Postings, per_line, postings
-from .settings import CASH_FEE_LEAST, CASH_FEE_SHARE, FULL, SEASON
-from .words import ABROAD, CATEGORIES, CITIES, TASTES
+from backbook.simulator.book import OPEN, Book, State
+from backbook.simulator.chance import Array, Chance
+from backbook.simulator.days import NEVER, Month
+from backbook.simulator.people import People
+from backbook.simulator.postings import CASH, CASH_FEE, PURCHASE, REFUND, Postings, joined, per_line, postings
+from backbook.simulator.settings import CASH_FEE_LEAST, CASH_FEE_SHARE, FULL, SEASON
+from backbook.simulator.words import CATEGORIES, CITIES, TASTES
 
 NO_REASON, OVER_LIMIT, WRONG_CODE = range(3)
 
@@ -35,12 +35,12 @@ def spend(
     """The purchases, refunds, cash advances and their fees of a month, and what was declined."""
     wanted = _purchases(chance, folk, accounts, state, month, wallet_share)
     advances = _advances(chance, folk, accounts, state, month)
-    everything = _joined(wanted, advances)
+    everything = joined([wanted, advances])
     reason = _reasons(chance, accounts, state, month, everything)
     passed = everything.at(reason == NO_REASON)
     refused = reason != NO_REASON
     parts = [passed, _refunds(chance, accounts, month, passed), _cash_fees(passed)]
-    return _kept_in_order(parts), Requests(everything.at(refused), reason[refused])
+    return joined(parts), Requests(everything.at(refused), reason[refused])
 
 
 def may_spend(accounts: Book, state: State, month: Month) -> Array:
@@ -180,19 +180,10 @@ def _advances(chance: Chance, folk: People, accounts: Book, state: State, month:
     day = month.first + chance.whole(month.length, "cash day", key, month=month.number)
     made = postings(
         account, day, 9 * 3600 + chance.whole(10 * 3600, "cash second", key, month=month.number), CASH,
-        (np.maximum(np.minimum(np.minimum(hundreds, most), 100), 1) * 1).astype(np.int64) * 10_000,
+        np.clip(np.minimum(hundreds, most), 1, 100).astype(np.int64) * 10_000,
         city=folk.city[person[account]],
     )  # fmt: skip
     return made.at(day >= accounts.activated[account])
-
-
-def _joined(one: Postings, other: Postings) -> Postings:
-    return _kept_in_order([one, other])
-
-
-def _kept_in_order(parts: list[Postings]) -> Postings:
-    names = Postings.__dataclass_fields__
-    return Postings(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def _reasons(chance: Chance, accounts: Book, state: State, month: Month, asked: Postings) -> Array:
@@ -238,6 +229,3 @@ def _cash_fees(passed: Postings) -> Postings:
 
 def _column(place: int) -> Array:
     return np.array([row[place] for row in CATEGORIES])
-
-
-__all__ = ["ABROAD", "Requests", "has_supplementary", "has_virtual", "may_spend", "spend"]

@@ -9,18 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from .bank import APP, CALL, INSTALMENT_OFFER, REMINDER, SMS, WAKE_OFFER, WALLET_OFFER
-from .chance import Array
-from .living import Facts, World
-from .postings import CASH_LOAN, INTO_INSTALMENTS, PAYMENT, PAYMENT_BY_DEBIT
+from backbook.simulator.bank import APP, CALL, INSTALMENT_OFFER, OFFERS, REMINDER, WAKE_OFFER, WALLET_OFFER
+from backbook.simulator.chance import Array
+from backbook.simulator.days import NEVER, Month
+from backbook.simulator.delivery import Codes, Moments, words
+from backbook.simulator.living import Facts, World
+from backbook.simulator.postings import CASH_LOAN, INTO_INSTALMENTS, PAYMENT, PAYMENT_BY_DEBIT
 
 DELIVERED, OPENED, CLICKED, ACCEPTED, REFUSED, OPTED_OUT = range(6)
 
 
 @dataclass(frozen=True)
 class Reactions:
-    """One row per contact, in their order; NEVER-like -1 seconds where it did not happen."""
+    """One row per contact, in their order: what became of it."""
 
     delivered: Array
     opened: Array
@@ -134,4 +137,11 @@ def visits(world: World, facts: Facts, app_since: Array) -> Touches:
     )
 
 
-__all__ = ["EVENTS", "SMS", "Reactions", "Touches", "reactions", "visits"]
+def campaign_names(offer: Array, month: Month) -> pa.Array:
+    """An offer of one month is a campaign."""
+    return words(Codes(offer, [f"{name}-{month.year}{month.month:02d}" for name in OFFERS]))
+
+
+def when(day: Array, second: Array, happened: Array) -> Moments:
+    """The moment of what happened, nothing for the rest; never past the end of its day."""
+    return Moments(np.where(happened, day, NEVER), np.minimum(second, 86_399))

@@ -10,13 +10,13 @@ from dataclasses import fields
 import numpy as np
 import pyarrow as pa
 
-from .book import sleep_hazard
-from .days import Month
-from .delivery import Days, Delivery, Same
-from .living import Facts, World
-from .people import People
-from .records import APP, CALL_CENTRE, CORE, PARTNER, Registry
-from .settings import HABITS
+from backbook.simulator.book import sleep_hazard
+from backbook.simulator.days import Month
+from backbook.simulator.delivery import Days, Delivery
+from backbook.simulator.living import Facts, World
+from backbook.simulator.people import People
+from backbook.simulator.records import APP, CALL_CENTRE, CORE, PARTNER, Registry
+from backbook.simulator.settings import HABITS
 
 
 def persons(delivery: Delivery, registry: Registry, part: int) -> None:
@@ -70,6 +70,3 @@ def month_of_accounts(
             "written_off": np.isin(rows, facts.written_off),
         },
     )
-
-
-__all__ = ["Same", "month_of_accounts", "persons"]

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import NotAllowed
-from . import truth
-from .app import App
-from .bank import present_policy
-from .call_centre import CallCentre
-from .chance import Array
-from .core import Core
-from .days import Month, month_of
-from .delivery import Delivery
-from .living import begin, live
-from .partner import Partner
-from .records import Registry
-from .settings import PART, WARM_UP_MONTHS, Settings
+from backbook.errors import NotAllowed
+from backbook.simulator import truth
+from backbook.simulator.app import App
+from backbook.simulator.bank import present_policy
+from backbook.simulator.call_centre import CallCentre
+from backbook.simulator.chance import Array
+from backbook.simulator.core import Core
+from backbook.simulator.days import Month, month_of
+from backbook.simulator.delivery import Delivery
+from backbook.simulator.living import begin, live
+from backbook.simulator.partner import Partner
+from backbook.simulator.records import Registry
+from backbook.simulator.settings import PART, WARM_UP_MONTHS, Settings
 
 END = date(2026, 10, 31)
 Tell = Callable[[str, int, int], None]
