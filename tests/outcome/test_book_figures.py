@@ -282,6 +282,12 @@ def test_two_branches_from_the_same_day_do_not_make_two_accounts(engine: Engine,
     assert found["accounts"].value == 12
 
 
+def test_products_are_shown_by_name_and_code(engine: Engine, book: Make) -> None:
+    account = [{"account_id": f"a{n}", "product_id": "1001" if n < 12 else "2002", "balance": 1} for n in range(24)]
+    grids, _ = figures_of(engine, book(AS_OF, account=account, product=[{"product_id": "1001", "name": "Gold"}]))
+    assert [row["group"] for row in grids["by_product_id"]] == ["Gold (1001)", "2002"]
+
+
 def test_the_change_against_last_month_is_in_points_for_a_share_and_relative_for_a_count(
     engine: Engine, book: Make
 ) -> None:

@@ -110,9 +110,19 @@ def book_figures(engine: Engine, book: Book, *, months: bool = True) -> tuple[di
         grids += [*_months(engine, book), activity.spend_by_month(engine, book)]
         grids += [
             size.by_group(engine, accounts, "branch", source="assignment"),
-            size.by_group(engine, accounts, "product_id", source="product_id"),
+            _with_names(engine, book, size.by_group(engine, accounts, "product_id", source="product_id")),
         ]
     return {grid.id: grid for grid in grids}, {figure.id: figure for figure in found}
+
+
+def _with_names(engine: Engine, book: Book, grid: Grid) -> Grid:
+    """Products by their names, where the bank delivers them; the code stays beside a name."""
+    product = book.table("product")
+    if product is None or "name" not in product.columns:
+        return grid
+    found = engine.rows(product.filter(product.name.notnull()).select("product_id", "name"))
+    names = {row["product_id"]: f"{row['name']} ({row['product_id']})" for row in found}
+    return replace(grid, rows=tuple({**row, "group": names.get(row["group"], row["group"])} for row in grid))
 
 
 def _months(engine: Engine, book: Book) -> list[Grid]:
