@@ -7,7 +7,7 @@
         zh: 冠军
         en: Champion
         share: 80
-        table: {rows: behaviour_grade, columns: value_grade, cells: {A: {high: increase, low: keep}}}
+        branches: [{id: more, when: utilisation > 0.8, action: increase, reasons: [NEEDS_MORE]}]
         otherwise: {action: keep, reasons: [NO_NEED]}
 
 What is written once for all arms and every grid is spread into branches, so that two ways of writing the same
@@ -19,12 +19,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
-from backbook.definitions import IDENTIFIER, Item
+from backbook.definitions import Item
 from backbook.errors import BadDefinition, Fault
-from backbook.expressions import Expression, Name, Names, Type, parse
+from backbook.expressions import Name, Names, Type
+from backbook.strategy.checks import Wrong, wrong_arms, wrong_branches, wrong_guardrails
 from backbook.strategy.definition import (
     CADENCES,
     CHANNELS,
@@ -42,8 +42,8 @@ from backbook.strategy.definition import (
     Parameter,
     Rule,
     Strategy,
-    fallbacks,
 )
+from backbook.strategy.fields import Fields, possible_words
 from backbook.strategy.grid import spread
 
 REASON = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -84,18 +84,12 @@ def from_canonical(canonical: Mapping[str, Any]) -> Strategy:
 
 
 @dataclass
-class _Reader:
-    """Reads one item; a fault is noted and reading goes on with something harmless in its place."""
+class _Reader(Fields):
+    """Reads one strategy, each part after those that it names."""
 
-    item: Item
-    names: Names
-    faults: list[Fault] = field(default_factory=list)
-    types: dict[str, Type] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
     scopes: dict[str, Names] = field(default_factory=dict)
     reasons: dict[str, Label] = field(default_factory=dict)
-
-    # -- the parts, in the order in which they read one another
 
     def strategy(self) -> Strategy:
         data = self.item.data
@@ -110,8 +104,8 @@ class _Reader:
         common = self.read_branches(data, "")
         arms = tuple(self.read_arm(path, entry, common) for path, entry in self.entries(data, "", "arms"))
         guardrails = tuple(self.read_guardrail(path, entry) for path, entry in self.entries(data, "", "guardrails"))
-        self.check_arms(arms)
-        self.check_guardrails(guardrails)
+        self.all(wrong_arms(arms))
+        self.all(wrong_guardrails(guardrails, self.reasons, self.raises()))
         return Strategy(
             id=self.item.id,
             label=self.label(data, ""),
@@ -215,7 +209,7 @@ class _Reader:
         for name, value in self.mapping(data.get("parameters"), f"{path}.parameters").items():
             below = f"{path}.parameters.{name}"
             if name not in own:
-                self.fault(below, f"action '{action}' has no parameter '{name}'.", _possible(name, own))
+                self.fault(below, f"action '{action}' has no parameter '{name}'.", possible_words(name, own))
                 continue
             expression = self.expression(value, below, self.names, own[name].expression.type)
             if expression is not None:
@@ -233,7 +227,7 @@ class _Reader:
             entry = self.mapping(data["otherwise"], below)
             self.known(entry, below, _CHOICE)
             otherwise = self.read_choice(below, entry)
-        self.check_branches(placed, otherwise)
+        self.all(wrong_branches(placed, otherwise, self.raises()))
         return Arm(
             id=self.identifier(data, path, "id", ""),
             label=self.label(data, path),
@@ -272,227 +266,22 @@ class _Reader:
             over=over,
         )
 
-    # -- what must hold between the parts
+    def all(self, wrongs: Iterable[Wrong]) -> None:
+        for place, found, possible in wrongs:
+            self.fault(place, found, possible)
 
-    def check_branches(self, placed: Sequence[tuple[str, Rule]], otherwise: Choice) -> None:
-        seen: dict[str, str] = {}
-        conditions: dict[str, str] = {}
-        for place, rule in placed:
-            if rule.id in seen:
-                self.fault(f"{place}.id", f"branch '{rule.id}' stands twice in this arm.", "Give it another id.")
-            seen[rule.id] = place
-            if rule.when is not None:
-                if rule.when.text in conditions:
-                    self.fault(
-                        f"{place}.when",
-                        f"branch '{rule.id}' is never reached: '{conditions[rule.when.text]}' has the same condition.",
-                        "Remove one of them.",
-                    )
-                conditions.setdefault(rule.when.text, rule.id)
-        self.check_skips(placed, otherwise)
-
-    def check_skips(self, placed: Sequence[tuple[str, Rule]], otherwise: Choice) -> None:
-        choices = [rule.choice for _, rule in placed] + [otherwise]
-        for number, (place, rule) in enumerate(placed):
-            raised = [choice.action for choice in choices[number + 1 :] if self.raises(choice.action)]
-            if rule.when_unknown == "skip" and raised:
-                self.fault(
-                    f"{place}.when_unknown",
-                    f"branch '{rule.id}' skips what is unknown, above a branch that decides '{raised[0]}'.",
-                    "Above a branch that raises a limit or a price, write 'when_unknown: refer'.",
-                )
-
-    def check_arms(self, arms: Sequence[Arm]) -> None:
-        if not arms:
-            self.fault("arms", "the strategy has no arm.", "Write at least one under 'arms:'.")
-            return
-        self.once([arm.id for arm in arms], "arms", "arm")
-        total = sum(arm.share for arm in arms)
-        if total != PERCENT:
-            self.fault("arms", f"the arms' shares sum to {total}.", f"They must sum to {PERCENT} (percent).")
-
-    def check_guardrails(self, guardrails: tuple[Guardrail, ...]) -> None:
-        self.once([guardrail.id for guardrail in guardrails], "guardrails", "guardrail")
-        for number, guardrail in enumerate(guardrails):
-            path = f"guardrails.{number}"
-            if guardrail.reason in self.reasons or guardrail.reason in OWN_REASONS:
-                self.fault(f"{path}.id", f"its reason {guardrail.reason} is taken.", "Choose another id.")
-            if not guardrail.blocks:
-                self.fault(f"{path}.blocks", "the guardrail blocks nothing.", "Name the actions it blocks.")
-            if REFER in guardrail.blocks:
-                self.fault(f"{path}.blocks", "'refer' cannot be blocked.", "A person must be able to decide.")
-            for target in {guardrail.instead, guardrail.when_unknown}:
-                self.check_fallback(path, guardrail, target)
-        circle = _circle(fallbacks(guardrails))
-        if circle:
-            self.fault("guardrails", f"guardrails send {' to '.join(circle)}.", "Break the circle.")
-
-    def check_fallback(self, path: str, guardrail: Guardrail, target: str) -> None:
-        for action in guardrail.blocks:
-            harmless = not self.raises(action) or guardrail.over == "customer"
-            if self.raises(target) and harmless:
-                self.fault(
-                    f"{path}.instead",
-                    f"sends '{action}' to '{target}', which raises a {self.actions[target].raises}.",
-                    "A guardrail only blocks or adds duties.",
-                )
-        if guardrail.over == "customer":
-            for action in guardrail.blocks:
-                if action in self.actions and not self.raises(action):
-                    self.fault(
-                        f"{path}.blocks",
-                        f"is read over the person, but '{action}' raises nothing.",
-                        "Over a person only what raises a limit or a price is checked.",
-                    )
-
-    def raises(self, action: str) -> bool:
-        return action in self.actions and self.actions[action].raises is not None
-
-    def once(self, ids: Sequence[str], path: str, kind: str) -> None:
-        for number, id_ in enumerate(ids):
-            if id_ in ids[:number]:
-                self.fault(f"{path}.{number}.id", f"{kind} '{id_}' stands twice.", "Give it another id.")
-
-    # -- expressions
-
-    def expression(self, value: Any, path: str, names: Names, expect: Type | None = None) -> Expression | None:
-        if value is None or isinstance(value, dict | list):
-            self.fault(path, "an expression is missing.", "Write one such as: utilisation > 0.8")
-            return None
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        try:
-            expression = parse(text, names, expect)
-        except BadDefinition as error:
-            if error.faults:
-                self.faults += [self.item.fault(path, each.found, each.possible) for each in error.faults]
-            else:
-                self.fault(path, str(error))
-            return None
-        for name in expression.reads:
-            found = self.names.resolve(name)
-            if found is not None:
-                self.types[found.name] = found.type
-        return expression
-
-    def optional(self, data: Mapping[str, Any], path: str, key: str, names: Names, expect: Type) -> Expression | None:
-        if data.get(key) is None:
-            return None
-        return self.expression(data[key], _below(path, key), names, expect)
-
-    def scope_with(self, names: Names, name: Name, path: str) -> Names:
-        if names.candidates(name.name):
-            self.fault(path, f"'{name.name}' is already the name of a column.", "Choose another.")
-            return names
-        return names.with_names([name])
-
-    def column(self, value: Any, path: str) -> Name | None:
-        """The column that a side of a grid names."""
-        if self.expression(value, path, self.names) is None:
-            return None
-        name = self.names.resolve(str(value).strip())
-        if name is None:
-            self.fault(path, f"'{value}' is more than a column.", "A grid stands on two columns; make it a feature.")
-        return name
-
-    # -- plain values
-
-    def fault(self, path: str, found: str, possible: str = "") -> None:
-        self.faults.append(self.item.fault(path, found, possible))
-
-    def known(self, data: Mapping[str, Any], path: str, possible: set[str]) -> None:
-        for key in data:
-            if key not in possible:
-                self.fault(_below(path, key), f"'{key}' is not known here.", _possible(key, possible))
-
-    def mapping(self, data: Any, path: str) -> Mapping[str, Any]:
-        if data is None:
-            return {}
-        if isinstance(data, Mapping):
-            return data
-        self.fault(path, f"{data!r} was found.", "Write 'key: value' lines.")
-        return {}
-
-    def entries(self, data: Mapping[str, Any], path: str, key: str) -> list[tuple[str, Mapping[str, Any]]]:
-        below = _below(path, key)
-        value = data.get(key) or []
-        if not isinstance(value, list):
-            self.fault(below, f"{value!r} was found.", "Write a list, each entry starting with '- id:'.")
-            return []
-        return [(f"{below}.{number}", self.mapping(entry, f"{below}.{number}")) for number, entry in enumerate(value)]
-
-    def texts(self, data: Mapping[str, Any], path: str, key: str) -> list[str]:
-        value = data.get(key) or []
-        if not isinstance(value, list):
-            self.fault(_below(path, key), f"{value!r} was found.", "Write a list such as [A, B].")
-            return []
-        return [str(entry) for entry in value]
-
-    def label(self, data: Mapping[str, Any], path: str) -> Label:
-        for key, language in (("zh", "Chinese"), ("en", "English")):
-            if not isinstance(data.get(key), str) or not data[key].strip():
-                self.fault(_below(path, key), f"'{key}' is missing.", f"Write what it is called in {language}.")
-        return Label(str(data.get("zh", "")), str(data.get("en", "")))
-
-    def text(self, data: Mapping[str, Any], path: str, key: str) -> str:
-        value = data.get(key)
-        if not isinstance(value, str) or not value.strip():
-            self.fault(_below(path, key), f"'{key}' is missing.", "Say who answers for it.")
-        return str(value)
-
-    def identifier(self, data: Mapping[str, Any], path: str, key: str, default: str) -> str:
-        value = data.get(key, default)
-        if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
-            self.fault(
-                _below(path, key),
-                f"'{key}' is {value!r}.",
-                "Write lower-case letters, digits and underscores, a letter first.",
-            )
-        return str(value)
-
-    def choice_of(
-        self, data: Mapping[str, Any], path: str, key: str, possible: Sequence[str], default: str | None
-    ) -> str:
-        value = data.get(key, default)
-        if value == default and default is not None:
-            return default
-        if value not in possible:
-            found = f"'{key}' is missing." if value is None else f"'{key}' is {value!r}."
-            self.fault(_below(path, key), found, _possible(str(value), possible))
-        return str(value)
-
-    def whole(self, data: Mapping[str, Any], path: str, key: str, low: int, high: int, default: int | None) -> int:
-        value = data.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            self.fault(_below(path, key), f"'{key}' is {value!r}.", f"Write a whole number from {low} to {high}.")
-            return low
-        return int(value)
-
-    def share(self, data: Mapping[str, Any], path: str, key: str, default: int, high: int) -> int:
-        """Hundredths of a percent, written in percent."""
-        value: int | float = data.get(key, default)
-        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= high
-        if not good or abs(value * PERCENT - round(value * PERCENT)) > 1e-9:
-            self.fault(
-                _below(path, key), f"'{key}' is {value!r}.", f"Write a percentage from 0 to {high}, such as 2 or 0.5."
-            )
-            return 0
-        return round(value * PERCENT)
-
-    def yes(self, data: Mapping[str, Any], path: str, key: str) -> bool:
-        value = data.get(key, False)
-        if not isinstance(value, bool):
-            self.fault(_below(path, key), f"'{key}' is {value!r}.", "Write true or false.")
-        return value is True
+    def raises(self) -> dict[str, str]:
+        return {action.id: action.raises for action in self.actions.values() if action.raises}
 
     def action_of(self, name: Any, path: str) -> str:
         if name not in self.actions:
             found = "an action is missing." if name is None else f"there is no action '{name}'."
-            self.fault(path, found, _possible(str(name), self.actions))
+            self.fault(path, found, possible_words(str(name), self.actions))
         return str(name)
 
     def reason_of(self, code: str, path: str) -> str:
         if code not in self.reasons:
-            self.fault(path, f"there is no reason '{code}'.", _possible(code, self.reasons))
+            self.fault(path, f"there is no reason '{code}'.", possible_words(code, self.reasons))
         return code
 
 
@@ -503,28 +292,3 @@ def _refer() -> Action:
         purpose="service",
         acts=Label("策略复核岗", "Strategy reviewers"),
     )
-
-
-def _circle(after: Mapping[str, set[str]]) -> list[str]:
-    """One circle of the fallbacks, its first action repeated at the end; empty when there is none."""
-
-    def walk(action: str, path: list[str]) -> list[str]:
-        if action in path:
-            return [*path[path.index(action) :], action]
-        for target in sorted(after.get(action, ())):
-            found = walk(target, [*path, action])
-            if found:
-                return found
-        return []
-
-    return next((found for action in sorted(after) if (found := walk(action, []))), [])
-
-
-def _possible(wrong: str, right: Iterable[str]) -> str:
-    possible = sorted(right)
-    near = get_close_matches(wrong, possible, n=1)
-    return f"Did you mean '{near[0]}'?" if near else f"Possible: {', '.join(possible)}."
-
-
-def _below(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
