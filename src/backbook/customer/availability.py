@@ -16,6 +16,7 @@ from backbook.customer.order import in_order
 from backbook.customer.reader import Reader
 from backbook.customer.registry import PREVIOUS, Attribute
 from backbook.expressions import Expression
+from backbook.expressions.nodes import Node
 from backbook.sources.contract import TABLES
 
 
@@ -68,8 +69,12 @@ def _empty(feature: Feature, filled: frozenset[str]) -> set[str]:
     lacking = {
         column for column in feature.columns if column != "as_of" and column.removeprefix(PREVIOUS) not in filled
     }
-    parts = [part for part in (feature.of, feature.filter, feature.within) if part is not None]
-    empty = {column for part in parts if always_null(part.node, lacking) for column in part.reads & lacking}
+    empty = (
+        set(feature.of.reads & lacking) if feature.of is not None and always_null(feature.of.node, lacking) else set()
+    )
+    for condition in (feature.filter, feature.within):
+        if condition is not None and never_true(condition.node, lacking):
+            empty |= condition.reads & lacking
     if feature.dated is not None and feature.dated not in filled:
         empty.add(feature.dated)
     return {column.removeprefix(PREVIOUS) for column in empty}
@@ -82,7 +87,7 @@ def source(feature: Feature, reader: Reader) -> str | None:
     return reader.wide_table_of(feature.columns - {"as_of"})
 
 
-def always_null(node: Any, lacking: Iterable[str]) -> bool:
+def always_null(node: Node, lacking: Iterable[str]) -> bool:
     """Whether an expression is null in every row when these columns are."""
     lacking = frozenset(lacking)
     match node.op:
@@ -106,6 +111,16 @@ def always_null(node: Any, lacking: Iterable[str]) -> bool:
             return always_null(node.args[0], lacking)
         case _:
             return any(always_null(arg, lacking) for arg in node.args)
+
+
+def never_true(node: Node, lacking: Iterable[str]) -> bool:
+    """Whether a condition holds in no row, because these columns are null in each."""
+    lacking = frozenset(lacking)
+    if node.op == "and":
+        return any(never_true(arg, lacking) for arg in node.args)
+    if node.op == "or":
+        return all(never_true(arg, lacking) for arg in node.args)
+    return always_null(node, lacking)
 
 
 def missing_definitions(

@@ -8,8 +8,8 @@ never past it, so a profile built for last March holds only what was known last 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -20,7 +20,7 @@ from backbook.customer.attribute import (
     outcome_attributes,
     profile_attributes,
 )
-from backbook.customer.availability import not_available
+from backbook.customer.availability import missing_definitions
 from backbook.customer.definition import ACCOUNT, BOTH, CUSTOMER, Feature
 from backbook.customer.features import measure
 from backbook.customer.order import in_order
@@ -30,55 +30,71 @@ from backbook.customer.registry import Attribute, key_names
 from backbook.customer.rollup import SUMS, rolled_up
 from backbook.customer.units import Units, units
 from backbook.errors import BadDefinition, Fault
-from backbook.expressions import Expression, Name, Names
+from backbook.expressions import Name, Names
 
 OWNER = "customer."
 KEYS = {
     ACCOUNT: ("account_id", "customer_id", "system", "party_id", "line_id"),
     CUSTOMER: ("customer_id", "system", "party_id"),
 }
+Waiting = dict[str, dict[str, Any]]
 KEY = {ACCOUNT: "account_id", CUSTOMER: "customer_id"}
 
 
-@dataclass(frozen=True)
 class Profile:
-    """The two tables of one date."""
+    """The two tables of one date.
 
-    as_of: date
-    account: Any
-    customer: Any
+    Columns that are added wait until they are read or the table is asked for: a table of hundreds of columns is
+    then written once and not once per tag.
+    """
+
+    def __init__(self, as_of: date, account: Any, customer: Any, waiting: Waiting | None = None) -> None:
+        self.as_of = as_of
+        self._tables = {ACCOUNT: account, CUSTOMER: customer}
+        self._waiting = waiting or {ACCOUNT: {}, CUSTOMER: {}}
+
+    @property
+    def account(self) -> Any:
+        return self.at(ACCOUNT)
+
+    @property
+    def customer(self) -> Any:
+        return self.at(CUSTOMER)
 
     def at(self, grain: str) -> Any:
-        return self.account if grain == ACCOUNT else self.customer
+        if self._waiting[grain]:
+            table = self._tables[grain]
+            kept = [column for column in table.columns if column not in self._waiting[grain]]
+            self._tables[grain] = table.select(*kept, **self._waiting[grain])
+            self._waiting[grain] = {}
+        return self._tables[grain]
 
     def rows(self, grain: str, reads: Iterable[str] = ()) -> Any:
         """The table of a grain; an account's with the columns of its owner that are read as `customer.x`."""
         asked = sorted({name for name in reads if name.startswith(OWNER)})
         if grain == CUSTOMER or not asked:
-            return self.at(grain)
+            return self._tables[grain] if not self._waiting[grain].keys() & set(reads) else self.at(grain)
         owner = self.customer.select(_owner="customer_id", **{name: name.removeprefix(OWNER) for name in asked})
         return self.account.left_join(owner, self.account.customer_id == owner["_owner"]).drop("_owner")
 
-    def value(self, grain: str, expression: Expression) -> tuple[Any, Any]:
-        """The rows of a grain with all the expression reads, and its value over them."""
-        rows = self.rows(grain, expression.reads)
-        return rows, expression.ibis(rows)
-
     def with_columns(self, grain: str, columns: Mapping[str, Any], rows: Any) -> Profile:
         """The profile with more columns, computed over `rows` of the grain (see `rows`)."""
+        if rows is self._tables[grain]:
+            return self._with(grain, rows, {**self._waiting[grain], **columns})
         kept = [column for column in self.at(grain).columns if column not in columns]
-        return self._with(grain, rows.select(*kept, **columns))
+        return self._with(grain, rows.select(*kept, **columns), {})
 
     def joined(self, grain: str, table: Any, names: Sequence[str] | None = None) -> Profile:
         """The profile with the columns of another table that has the same key, such as a score's."""
         key, mine = KEY[grain], self.at(grain)
         named = [name for name in (names or table.columns) if name != key]
         other = table.select(*named, _key=key)
-        mine = mine.drop(*(name for name in named if name in mine.columns))
-        return self._with(grain, mine.left_join(other, mine[key] == other["_key"]).drop("_key"))
+        kept = [column for column in mine.columns if column not in named]
+        return self._with(grain, mine.left_join(other, mine[key] == other["_key"]).select(*kept, *named), {})
 
-    def _with(self, grain: str, table: Any) -> Profile:
-        return replace(self, account=table) if grain == ACCOUNT else replace(self, customer=table)
+    def _with(self, grain: str, table: Any, waiting: dict[str, Any]) -> Profile:
+        tables, all_waiting = {**self._tables, grain: table}, {**self._waiting, grain: waiting}
+        return Profile(self.as_of, tables[ACCOUNT], tables[CUSTOMER], all_waiting)
 
 
 def profile_names(
@@ -132,11 +148,11 @@ def build(
     """
     whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
     keep = reader.engine.cached
-    account = keep(_grain(ACCOUNT, features, attributes, reader, as_of, whose))
-    lacking = {missing.id for missing in not_available(features, reader, as_of)}
-    rolled = [feature for feature in features if feature.rollup]
+    lacking = {missing.id for missing in missing_definitions(features, attributes, reader, as_of)}
+    account = keep(_grain(ACCOUNT, features, attributes, reader, as_of, whose, lacking))
+    rolled = [feature for feature in features if feature.rollup and feature.id not in lacking]
     over = rolled_up(rolled, account) if rolled else None
-    customer = _grain(CUSTOMER, features, attributes, reader, as_of, whose, over, lacking)
+    customer = _grain(CUSTOMER, features, attributes, reader, as_of, whose, lacking, over)
     if whose.asked is not None and "account_id" in whose.asked.columns:
         account = account.semi_join(whose.asked, "account_id")
     return Profile(as_of, account, keep(customer))
@@ -149,48 +165,55 @@ def _grain(
     reader: Reader,
     as_of: date,
     whose: Units,
+    lacking: Collection[str],
     over: Any | None = None,
-    lacking: frozenset[str] | set[str] = frozenset(),
 ) -> Any:
+    """One table of the profile. What cannot be had is a null column of its type, which nobody need compute."""
+    here = [feature for feature in features if feature.at(grain)]
+    there = [feature for feature in here if feature.id not in lacking]
+    declared = profile_attributes(attributes, grain)
     parts = []
-    measured = [feature for feature in features if feature.measure and feature.grain == grain]
+    measured = [feature for feature in there if feature.measure and feature.grain == grain]
     if measured:
         parts.append(measure(measured, reader, as_of, whose, grain=grain))
-    declared = profile_attributes(attributes, grain)
     if declared:
         parts.append(attribute_columns(declared, reader, as_of, whose, grain))
     if over is not None:
-        parts.append(_without_accounts(over, [one for one in features if one.rollup], whose.customers, lacking))
+        parts.append(_without_accounts(over, [one for one in there if one.rollup], whose.customers))
+    own = [one for one in there if one.expression is not None and one.grain in (grain, BOTH)]
+    read: frozenset[str] = frozenset().union(*(one.reads for one in own))
+    null = {one.id: ibis.null(IBIS[one.type]) for one in here if one.id in lacking}
     table = beside(
-        (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]), parts, KEY[grain], as_of
+        (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]),
+        parts,
+        KEY[grain],
+        as_of=ibis.literal(as_of),
+        **{id_: value for id_, value in null.items() if id_ in read},
     )
-    own = [one for one in features if one.expression is not None and one.grain in (grain, BOTH)]
-    return derived(reader.engine.cached(table) if own else table, own)
+    return derived(table, own).mutate(**{id_: value for id_, value in null.items() if id_ not in read})
 
 
-def _without_accounts(
-    over: Any, features: Sequence[Feature], customers: Any, lacking: frozenset[str] | set[str]
-) -> Any:
-    """The rolled-up columns for every customer: one without an account has a sum of zero where sums are known."""
+def _without_accounts(over: Any, features: Sequence[Feature], customers: Any) -> Any:
+    """The rolled-up columns for every customer: one without an account has a sum of zero."""
     over = over.rename(_owner="customer_id")
     joined = customers.select("customer_id").left_join(over, customers.customer_id == over["_owner"])
     values = {}
     for feature in features:
         value = joined[feature.id].cast(IBIS[feature.type])
-        if feature.rollup in SUMS and feature.id not in lacking:
+        if feature.rollup in SUMS:
             value = joined["_accounts"].isnull().ifelse(ibis.literal(0).cast(value.type()), value)
         values[feature.id] = value
     return joined.select("customer_id", **values)
 
 
-def beside(table: Any, parts: Sequence[Any], key: str, as_of: date) -> Any:
-    """The table with the date and the columns of the others, joined by the key all have."""
+def beside(table: Any, parts: Sequence[Any], key: str, **more: Any) -> Any:
+    """The table with the columns of the others, joined by the key all have, and with `more`."""
     keys, columns, joined = list(table.columns), [], table
     for place, part in enumerate(parts):
         columns += [column for column in part.columns if column != key]
         part = part.rename({f"_{place}": key})
         joined = joined.left_join(part, table[key] == part[f"_{place}"])
-    return joined.select(*keys, *columns, as_of=ibis.literal(as_of))
+    return joined.select(*keys, *columns, **more)
 
 
 def derived(table: Any, features: Sequence[Feature]) -> Any:
@@ -232,7 +255,12 @@ def outcomes(
     declared = outcome_attributes(attributes, grain)
     if declared:
         parts.append(attribute_columns(declared, reader, known_by, whose, grain, ahead_of=as_of))
-    table = beside((whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]), parts, key, as_of)
+    table = beside(
+        (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]),
+        parts,
+        key,
+        as_of=ibis.literal(as_of),
+    )
     table = derived(table, [one for one in definitions if one.expression is not None and one.grain in (grain, BOTH)])
     if whose.asked is not None and key in whose.asked.columns:
         table = table.semi_join(whose.asked, key)
