@@ -1,7 +1,7 @@
--- Page views of the app. The time stands in the third column, which has no name; page_tm is empty.
+-- Page views of the app. The time stands in the third column, which the file leaves without a name.
 select
     'beh-' || _row   as event_id,
-    column_3         as at,
+    seen_at          as at,
     page_no          as name,
     'cmb'            as system,
     id               as party_id,

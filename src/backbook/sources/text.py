@@ -127,7 +127,8 @@ def _dialect(input: Input, encoding: str, fields: int) -> Dialect:
 
 
 def _columns(input: Input, source: Source, header: bytes, encoding: str) -> tuple[str, ...]:
-    if not input.header:
+    # Named columns stand for a header that is not there, or that does not fit its lines.
+    if not input.header or input.columns:
         return input.columns
     try:
         text = header.decode(encoding).rstrip("\r")
