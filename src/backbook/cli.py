@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backbook import __version__, run, simulator
-from backbook.errors import BadDefinition, Refusal
+from backbook.errors import BadData, Refusal
 from backbook.progress import Progress
 from backbook.run import show
 from backbook.sources import dictionary, tokenise
@@ -100,7 +100,7 @@ def run_(
     """Walk the whole way for one business date, or for several: load, profile, train, score, decide, report."""
     if (as_of is None) == (since is None) or (since is None) != (until is None):
         raise typer.BadParameter("Give either --as-of DATE, or --from DATE and --to DATE.")
-    dates = [as_of] if as_of else run.dates(since, until, every.value)
+    dates = run.dates(since, until, every.value) if since and until else [as_of] if as_of else []
     _walk(directory, dates, run.STAGES, language, dry_run, as_json, quiet)
 
 
@@ -249,11 +249,11 @@ def dictionary_(
 
 @app.command()
 def verify(directory: Folder) -> None:
-    """Read every file of the lake's current version and compare it with what was promised."""
+    """Read every file of every version the lake keeps and compare it with what was promised."""
     workspace = Workspace.open(directory)
     faults = workspace.lake.verify()
     if faults:
-        raise BadDefinition("The lake is damaged:\n" + "\n".join(str(fault) for fault in faults))
+        raise BadData("The lake is damaged:", faults=faults)
     out.print("Every file of the lake is as it was written.")
 
 

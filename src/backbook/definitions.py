@@ -109,7 +109,7 @@ def _items_of(kind: str, document: Any, key: str | None, file: str, origin: str)
         for other in document
         if other != key
     ]
-    entries = document.get(key) or []
+    entries: Any = document.get(key) or []
     for position, entry in enumerate(entries):
         found, wrong = _one(kind, entry, file, origin, entries.lc.data[position][0] + 1)
         items += found

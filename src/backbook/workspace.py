@@ -36,13 +36,15 @@ SETTINGS_FILE = "backbook.toml"
 KEY_FILE = "backbook.key"
 LANGUAGES = ("zh", "en")
 
+# Its names are the bank's own.
+ANYTHING: frozenset[str] = frozenset()
 # section → the settings it may hold; inputs are read by `sources`
-KNOWN = {
-    "book": {"name", "name_zh", "currency", "timezone", "language"},
-    "packs": None,
-    "load": {"reject_share", "stale_days"},
-    "engine": {"threads", "memory"},
-    "inputs": None,
+KNOWN: dict[str, frozenset[str]] = {
+    "book": frozenset({"name", "name_zh", "currency", "timezone", "language"}),
+    "packs": ANYTHING,
+    "load": frozenset({"reject_share", "stale_days"}),
+    "engine": frozenset({"threads", "memory"}),
+    "inputs": ANYTHING,
 }
 
 
@@ -213,9 +215,9 @@ def read_settings(text: str) -> tuple[Settings, list[Fault]]:
     book, load, engine = (data.get(section, {}) for section in ("book", "load", "engine"))
     packs, wrong = _packs(data.get("packs", {}), text)
     settings = Settings(
-        **{key: book[key] for key in KNOWN["book"] or () if key in book},
-        **{key: load[key] for key in KNOWN["load"] or () if key in load},
-        **{key: engine[key] for key in KNOWN["engine"] or () if key in engine},
+        **{key: book[key] for key in KNOWN["book"] if key in book},
+        **{key: load[key] for key in KNOWN["load"] if key in load},
+        **{key: engine[key] for key in KNOWN["engine"] if key in engine},
         packs=packs,
         inputs=data.get("inputs", {}),
         text=text,
@@ -237,7 +239,7 @@ def _unknown(data: Mapping[str, Any], text: str) -> list[Fault]:
             )
             continue
         possible = KNOWN[section]
-        for key in entries if possible is not None else ():
+        for key in entries if possible else ():
             if key not in possible:
                 faults.append(
                     Fault(

@@ -56,7 +56,8 @@ class Frozen:
     @cached_property
     def order(self) -> list[Link]:
         """Scores, tags and segments so that each stands after what it reads."""
-        return order([each.link for each in (*self.tags, *self.segments, *self.scores)])
+        links = [[each.link for each in kind] for kind in (self.tags, self.segments, self.scores)]
+        return order([link for kind in links for link in kind])
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -87,7 +88,7 @@ class Frozen:
 
 def _query(mapping: SourceMapping) -> str:
     """The mapping's SELECT in one way of writing it, without comments."""
-    return sqlglot.parse_one(mapping.query, dialect=DIALECT).sql(dialect=DIALECT, comments=False)
+    return str(sqlglot.parse_one(mapping.query, dialect=DIALECT).sql(dialect=DIALECT, comments=False))
 
 
 def _input(input: Input) -> dict[str, Any]:

@@ -104,8 +104,8 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
     for kind, features in (("feature", frozen.features), ("outcome", frozen.outcomes)):
         for feature in features:
             measured = [f"table {feature.table}"] if feature.table else []
-            for table in measured:
-                if table not in nodes:
+            for key in measured:
+                if key not in nodes:
                     add("table", str(feature.table))
             of_attributes = [
                 f"attribute {column}"

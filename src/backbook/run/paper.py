@@ -85,7 +85,9 @@ def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
     decision = _part(way, "decision", way.part)
     before = previous_month_end(way.as_of)
     last = latest(way.workspace, before, "decide")
-    versions = [version.summary() | {"grades": version.content["grades"]} for _, version in sorted(way.versions.items())]
+    versions = [
+        version.summary() | {"grades": version.content["grades"]} for _, version in sorted(way.versions.items())
+    ]
     return kpi.figures(
         engine,
         _book(way, way.as_of, way.part),

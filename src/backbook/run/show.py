@@ -25,12 +25,15 @@ def run(report: RunReport) -> Lines:
         "",
         f"Run {report.run} · {report.seconds:.1f} s" + (" · dry run, nothing was written" if report.dry_run else ""),
     ]
-    if found["tables"]:
+    if "load" in report.walked:
         lines.append(_tables(found["tables"]))
-    lines += _quality(report.found.get("load", {}).get("quality", []))
-    lines += _scores(found["scores"])
-    lines += _decisions(found["decisions"])
-    lines += _not_available(found["not_available"])
+        lines += _quality(report.found.get("load", {}).get("quality", []))
+    if "train" in report.walked:
+        lines += _scores(found["scores"])
+    if "decide" in report.walked:
+        lines += _decisions(found["decisions"])
+    if {"profile", "train"} & set(report.walked):
+        lines += _not_available(found["not_available"])
     lines += _files(found["files"])
     return lines
 
@@ -38,7 +41,7 @@ def run(report: RunReport) -> Lines:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True)
+        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True, overflow="fold")
     return table
 
 

@@ -16,7 +16,7 @@ from backbook.customer.order import Link
 from backbook.customer.profile import KEY, Profile
 from backbook.customer.reader import Reader
 from backbook.engine import Engine
-from backbook.errors import NotAllowed
+from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
 from backbook.progress import Progress
 from backbook.run import paper
@@ -106,6 +106,11 @@ class Way:
 def load(way: Way) -> dict[str, Any]:
     """Contract tables from raw files."""
     report = load_sources(way.workspace, way.writer, way.load_as_of, way.progress)
+    if report.level == "stop":
+        told = "\n".join(f"  {finding.table}: {finding.en}" for finding in report.quality if finding.level == "stop")
+        raise BadData(
+            f"The data-quality gate stops this load; nothing was published. Mend the delivery and load again.\n{told}"
+        )
     if not way.dry_run:
         way.publish("load")
     return report.as_json()
@@ -140,20 +145,20 @@ def train(way: Way) -> dict[str, Any]:
     """A version for every score that has none for its definition; alone, every score anew."""
     book = Book(way.frozen, way.reader(), way.versions)
     found: dict[str, Any] = {}
-    lacking = []
+    lacking: list[dict[str, str]] = []
     anew = way.walked == ("train",)
     for link in way.frozen.order:
         if link.kind != "score":
             continue
         score = way.frozen.score(link.id)
-        version = None if anew else fitting(way, score)
+        version: Version | Unavailable | None = None if anew else fitting(way, score)
         if version is None:
             way.progress(score.en)
             with way.engine.scope():
                 version = _made(way, score, book)
         if isinstance(version, Unavailable):
             lacking.append({"what": f"score {score.id}", "needs": version.needs})
-        else:
+        elif version is not None:
             way.versions[score.id] = version
             found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
     way.publish("train")

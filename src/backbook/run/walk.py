@@ -16,7 +16,7 @@ from backbook.errors import NotAllowed
 from backbook.progress import Progress
 from backbook.run import stages
 from backbook.run.freeze import Frozen, freeze
-from backbook.run.records import latest, next_run, record_bytes
+from backbook.run.records import before, latest, next_run, record_bytes
 from backbook.run.stages import Way
 from backbook.workspace import LANGUAGES, Workspace
 
@@ -48,6 +48,7 @@ class RunReport:
     seconds: float
     found: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
+    walked: tuple[str, ...] = STAGES
 
     def as_json(self) -> dict[str, Any]:
         found = self.found
@@ -95,7 +96,7 @@ def walk(
     name = f"{'+'.join(stages) if len(stages) < len(STAGES) else 'run'} {dates[0]}" + (
         f" to {dates[-1]}" if len(dates) > 1 else ""
     )
-    reports = []
+    reports: list[RunReport] = []
     with workspace.lake.lock(name) as writer:
         for place, as_of in enumerate(dates):
             way = Way(
@@ -115,18 +116,18 @@ def walk(
     return reports
 
 
-def _one(way: Way, walked: Sequence[str], before: str, earlier: Sequence[RunReport]) -> RunReport:
+def _one(way: Way, walked: Sequence[str], prefix: str, earlier: Sequence[RunReport]) -> RunReport:
     started = time.monotonic()
     way.found.update(_found_before(way, walked, earlier))
     for stage in walked:
         if way.dry_run and stage != "load":
             continue
-        with way.progress.stage(f"{before}{TEXTS[stage]}"):
+        with way.progress.stage(f"{prefix}{TEXTS[stage]}"):
             way.found[stage] = WALK[stage](way)
     seconds = time.monotonic() - started
     if not way.dry_run:
         _keep(way, walked, seconds)
-    return RunReport(way.run, way.as_of, seconds, way.found, way.dry_run)
+    return RunReport(way.run, way.as_of, seconds, way.found, way.dry_run, tuple(walked))
 
 
 def _found_before(way: Way, walked: Sequence[str], earlier: Sequence[RunReport]) -> dict[str, Any]:
@@ -138,7 +139,10 @@ def _found_before(way: Way, walked: Sequence[str], earlier: Sequence[RunReport])
         if stage == "load" and earlier:
             found[stage] = earlier[0].found["load"]
             continue
-        record = latest(way.workspace, way.as_of, stage)
+        # Files are read once for a span of dates: the last load at or before this date tells of this date too.
+        record = latest(way.workspace, way.as_of, stage) or (
+            before(way.workspace, way.as_of, stage) if stage == "load" else None
+        )
         if record is not None:
             found[stage] = record.found[stage]
     return found
