@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -317,10 +317,10 @@ def any_expression(maker: Maker, depth: int, type: Type | None = None) -> Expres
                 raise
 
 
-def any_table(maker: Maker, branches: int) -> FirstMatch:
+def any_table(maker: Maker, branches: int, banded: bool | None = None) -> FirstMatch:
     """A first-match table: of any conditions, or as strategies are, of a few columns cut into bands."""
     kinds = ["refer", "refer", "skip"]
-    banded = maker.rng.random() < 0.5
+    banded = maker.rng.random() < 0.5 if banded is None else banded
     lines = [banded_condition(maker) if banded else any_expression(maker, 2, YESNO) for _ in range(branches)]
     return first_match([Branch(f"b{at}", line, maker.rng.choice(kinds)) for at, line in enumerate(lines) if line.reads])
 
@@ -343,19 +343,26 @@ def banded_condition(maker: Maker) -> Expression:
     return parse(f" {rng.choice(['and', 'and', 'or'])} ".join(words), NAMES)
 
 
-def slowly(decide: FirstMatch, row: dict[str, Any]) -> tuple[int | None, tuple[str, ...], tuple[Any, ...]]:
+def plainly(decide: FirstMatch) -> Callable[[dict[str, Any]], Any]:
     """What a first-match table means, said as plainly as can be."""
-    path = []
-    for index, branch in enumerate(decide.branches):
-        held = branch.condition.python()(row)
-        path.append((branch.id, held))
-        if held:
-            return index, (), tuple(path)
-        if held is None and branch.when_unknown == "refer":
-            reads = sorted(branch.condition.reads)
-            lost = [name for name in reads if row[name] is None or row[name] != row[name] or abs_is_infinite(row[name])]
-            return None, tuple(lost or reads), tuple(path)
-    return None, (), tuple(path)
+    branches = [(branch, branch.condition.python()) for branch in decide.branches]
+
+    def outcome(row: dict[str, Any]) -> Any:
+        path: list[Any] = []
+        for index, (branch, condition) in enumerate(branches):
+            held = condition(row)
+            path.append((branch.id, held))
+            if held:
+                return index, (), tuple(path)
+            if held is None and branch.when_unknown == "refer":
+                reads = sorted(branch.condition.reads)
+                lost = [
+                    name for name in reads if row[name] is None or row[name] != row[name] or abs_is_infinite(row[name])
+                ]
+                return None, tuple(lost or reads), tuple(path)
+        return None, (), tuple(path)
+
+    return outcome
 
 
 def abs_is_infinite(value: Any) -> bool:
@@ -366,13 +373,13 @@ def table_differences(decide: FirstMatch, table: Any, rows: Sequence[dict[str, A
     """Every row where the table decides differently for the book, for one customer, or as said plainly."""
     index, unknown = decide.ibis(table)
     book = arrow_of(table.select(i=index, u=unknown, s=decide.stopped(table))).to_pylist()
-    one, ids = decide.python(), [branch.id for branch in decide.branches]
+    one, plain, ids = decide.python(), plainly(decide), [branch.id for branch in decide.branches]
     found = []
-    for at, (row, judged) in enumerate(zip(rows, book, strict=True)):
+    for row, judged in zip(rows, book, strict=True):
         matched, names, path = one(row)
         stopped = ids.index(path[-1][0]) if matched is not None or names else None
         alike = (matched, ",".join(names) or None, stopped) == (judged["i"], judged["u"], judged["s"])
-        if not alike or (at % 10 == 0 and slowly(decide, row) != (matched, names, path)):
+        if not alike or plain(row) != (matched, names, path):
             texts = [(branch.condition.text, branch.when_unknown) for branch in decide.branches]
             found.append(f"{texts}\n  over {row}\n  {matched, names, path}, the book: {judged}")
     return found

@@ -170,6 +170,7 @@ LAW: list[tuple[str, dict[str, Any], Any]] = [
     ("replace(s, '', 'x')", {"s": "abc"}, "abc"),
     ("s like 'a%'", {"s": "a\nb"}, True),
     ("s like '_'", {"s": "😀"}, True),
+    ("s like 'a_b%'", {"s": "a\nb\n"}, True),
     ("s like 'a'", {"s": "a\n"}, False),
     ("s like '50!%' escape '!'", {"s": "50%"}, True),
     ("s like '50!%' escape '!'", {"s": "500"}, False),

@@ -45,6 +45,14 @@ def test_a_first_match_table_stops_at_one_branch_for_the_book_and_for_one_custom
 
 
 @quick(400)
+@given(rng=st.randoms(use_true_random=True), book=st.integers(0, TABLES - 1), branches=st.integers(2, 16))
+def test_the_tree_of_a_table_decides_as_its_branches_say_in_order(books, rng, book, branches):
+    decide = parity.any_table(parity.Maker(rng), branches, banded=True)
+    one, plain = decide.python(), parity.plainly(decide)
+    assert [one(row) for row in books[book][1]] == [plain(row) for row in books[book][1]]
+
+
+@quick(400)
 @given(rng=st.randoms(use_true_random=True), depth=st.integers(1, 4))
 def test_the_canonical_text_reads_back_as_itself(rng, depth):
     expression = parity.any_expression(parity.Maker(rng), depth)
