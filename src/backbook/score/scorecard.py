@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 
 from backbook.expressions import Name
 from backbook.score.binning import Binning, Rules, binned
@@ -198,6 +197,9 @@ def _regression(
 
 def logistic(columns: Floats, target: Marks, *, strength: float = 1.0) -> tuple[Floats, float]:
     """Coefficients and intercept; ridge of a strength that counts only in small samples."""
+    # Imported here: it takes seconds, and only training needs it.
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100).fit(columns, target)
     return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
 
