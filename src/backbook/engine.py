@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import pyarrow as pa
 
 DIALECT = "duckdb"
@@ -75,17 +76,21 @@ class Engine:
 
     def sql(self, text: str, tables: Mapping[str, Any]) -> Any:
         """The rows of one SELECT over the named tables, and over nothing else."""
-        inputs = ", ".join(f"{_name(name)} AS ({self.backend.compile(table)})" for name, table in tables.items())
-        query = text.strip().rstrip(";")
-        # The line break ends a comment that the text may close with.
-        return self._view(f"WITH {inputs} SELECT * FROM ({query}\n)" if inputs else query)
+        return self._view(self._over(text, tables))
 
-    def cached(self, table: Any) -> Any:
-        """The table computed once and kept until the engine goes."""
+    def ask(self, text: str, tables: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of one SELECT as plain dictionaries, at once; for small answers."""
+        found: list[dict[str, Any]] = self.command(self._over(text, tables)).to_arrow_table().to_pylist()
+        return found
+
+    def cached(self, table: Any, *, row_column: str = "") -> Any:
+        """The table computed once and kept until the engine goes; if named, also each row's position from 0."""
         # Compiled here: Ibis's own create_table compiles and renders a wide expression more than once.
         query = self._query(table)
         name = self._new("cached", "TABLE")
         self.command(f"CREATE TEMP TABLE {name} AS {query}")
+        if row_column:
+            return self._view(f"SELECT *, rowid AS {_name(row_column)} FROM {name}")
         return self.backend.table(name)
 
     def arrow(self, table: Any) -> pa.Table:
@@ -93,11 +98,11 @@ class Engine:
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
         """The rows as plain dictionaries; for small tables."""
-        found: list[dict[str, Any]] = self.arrow(table).to_pylist()
+        found: list[dict[str, Any]] = self.command(self._query(table)).to_arrow_table().to_pylist()
         return found
 
     def count(self, table: Any) -> int:
-        return int(self.backend.execute(table.count()))
+        return int(self.command(f"SELECT count(*) FROM ({self._query(table)})").fetchall()[0][0])
 
     def write(self, table: Any, path: Path, *, order_by: Sequence[str] = ()) -> int:
         """Write one Parquet file ordered by `order_by`; returns its rows."""
@@ -105,8 +110,8 @@ class Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = self.command(
             f"COPY ({text}) TO {_text(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
-        ).fetchone()
-        return int(written[0])
+        ).fetchall()
+        return int(written[0][0])
 
     def command(self, text: str) -> Any:
         """Run one statement of the engine's own dialect; for this file and for `sources`."""
@@ -125,8 +130,18 @@ class Engine:
 
     def _query(self, table: Any) -> str:
         """The table's SELECT, with the rows in memory that it stands on made known."""
+        operation = table.op()
+        if isinstance(operation, ops.DatabaseTable):
+            # Compiling even this much costs Ibis ten milliseconds, and a load asks a thousand times.
+            return f"SELECT * FROM {_name(operation.name)}"
         self.backend._run_pre_execute_hooks(table)
         return str(self.backend.compile(table))
+
+    def _over(self, text: str, tables: Mapping[str, Any]) -> str:
+        inputs = ", ".join(f"{_name(name)} AS ({self._query(table)})" for name, table in tables.items())
+        query = text.strip().rstrip(";")
+        # The line break ends a comment that the text may close with.
+        return f"WITH {inputs} SELECT * FROM ({query}\n)" if inputs else query
 
     def _view(self, text: str) -> Any:
         name = self._new("view", "VIEW")

@@ -203,7 +203,7 @@ def _types(engine: Any, rows: Any, columns: Sequence[str]) -> dict[str, Type]:
         for type in tried:
             typed = value(Column(column, type, "", ""), name(column), "UTC")
             counts.append(f"count({typed}) AS {type.name}{place}")
-    found = engine.rows(engine.sql(f"SELECT {', '.join(counts)} FROM (SELECT {texts} FROM r)", {"r": rows}))[0]
+    found = engine.ask(f"SELECT {', '.join(counts)} FROM (SELECT {texts} FROM r)", {"r": rows})[0]
     types = {}
     for place, column in enumerate(columns):
         fits = [type for type in tried if found[f"n{place}"] and found[f"{type.name}{place}"] == found[f"n{place}"]]

@@ -18,7 +18,6 @@ from backbook.errors import BadData
 from backbook.expressions import Type
 from backbook.sources.convert import name, quoted
 from backbook.sources.private import WEIGHTS, is_identity_number
-from backbook.sources.stage import ID
 from backbook.sources.table import Column
 
 # One number in ten passes Luhn by chance.
@@ -89,7 +88,7 @@ def _long_numbers(engine: Engine, rows: Any, columns: Sequence[Column]) -> list[
         f"count(*) FILTER (WHERE CASE WHEN strlen({t}) BETWEEN 13 AND 19 THEN TRY_CAST({t} AS UBIGINT) IS NOT NULL END)"
         for t in (name(column.name) for column in columns)
     )
-    found: tuple[int, ...] = tuple(engine.rows(engine.sql(f"SELECT [{counts}] AS n FROM r", {"r": rows}))[0]["n"])
+    found: tuple[int, ...] = tuple(engine.ask(f"SELECT [{counts}] AS n FROM r", {"r": rows})[0]["n"])
     return list(found)
 
 
@@ -97,7 +96,7 @@ def _passing(engine: Engine, rows: Any, column: str) -> int:
     text = f"""SELECT count(*) AS n FROM (
                    SELECT {column} AS t, TRY_CAST({column} AS UBIGINT) AS v FROM r WHERE strlen({column}) BETWEEN 13 AND 19)
                WHERE v IS NOT NULL AND {_passes("v", "t")}"""
-    return int(engine.rows(engine.sql(text, {"r": rows}))[0]["n"])
+    return int(engine.ask(text, {"r": rows})[0]["n"])
 
 
 def _is_too_much(passed: int, values: int) -> bool:
@@ -132,12 +131,10 @@ def masked_rows(engine: Engine, rows: Any, columns: Sequence[Column]) -> tuple[A
         if not (column.free and column.type is Type.TEXT) or column.name not in rows.columns:
             continue
         quoted_name = name(column.name)
-        suspects = engine.rows(
-            engine.sql(
-                f"SELECT {quoted_name} AS v, count(*) AS n FROM r WHERE strlen({quoted_name}) >= 13 "
-                f"AND regexp_matches({quoted_name}, {quoted(MAYBE)}) GROUP BY v ORDER BY v",
-                {"r": rows},
-            )
+        suspects = engine.ask(
+            f"SELECT {quoted_name} AS v, count(*) AS n FROM r WHERE strlen({quoted_name}) >= 13 "
+            f"AND regexp_matches({quoted_name}, {quoted(MAYBE)}) GROUP BY v ORDER BY v",
+            {"r": rows},
         )
         covered = [(one["v"], masked(one["v"]), one["n"]) for one in suspects if masked(one["v"]) != one["v"]]
         if covered:
@@ -147,4 +144,4 @@ def masked_rows(engine: Engine, rows: Any, columns: Sequence[Column]) -> tuple[A
                 {"r": rows, "c": engine.table(table)},
             )
             changed += sum(one[2] for one in covered)
-    return (engine.cached(rows.drop(ID)) if changed else rows), changed
+    return (engine.cached(rows) if changed else rows), changed

@@ -201,8 +201,10 @@ def _extracted(engine: Engine, delivery: Delivery, mapped: Any) -> Iterator[str]
         if delivery.table.form == "history" or not event:
             yield of_mapping
             continue
-        rows = mapped.filter(mapped[MAPPING] == mapping)
-        span = engine.rows(rows.aggregate(first=rows[event].min(), last=rows[event].max()))[0]
+        text = (
+            f"SELECT min({name(event)}) AS first, max({name(event)}) AS last FROM m WHERE {MAPPING} = {quoted(mapping)}"
+        )
+        span = engine.ask(text, {"m": mapped})[0]
         if span["first"] is not None:
             yield f"({of_mapping} AND o.{name(event)} BETWEEN '{span['first']}' AND '{span['last']}')"
 

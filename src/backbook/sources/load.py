@@ -35,7 +35,7 @@ from backbook.sources.quality import findings, null_shares
 from backbook.sources.quarantine import judged, kept_rows, orphans, same_key
 from backbook.sources.read import Raw, read
 from backbook.sources.report import Account, LoadReport, not_available
-from backbook.sources.stage import ID, Horizon, staged
+from backbook.sources.stage import GIVEN_ON, ID, REASON, Horizon, staged
 from backbook.sources.store import with_hashes, write_changes, write_contacts
 from backbook.sources.table import Table
 from backbook.workspace import Workspace
@@ -172,7 +172,7 @@ class _Load:
                 staged(self.engine, mapped, contract, columns, self.horizon, mapping=mapping.name, increment=increment)
             )
         try:
-            rows = self.engine.cached(parts[0] if len(parts) == 1 else parts[0].union(*parts[1:]))
+            rows = self.engine.cached(parts[0] if len(parts) == 1 else parts[0].union(*parts[1:]), row_column=ID)
         except Exception as error:
             # The engine's own exceptions are not known by name outside of it.
             raise BadDefinition(
@@ -187,13 +187,11 @@ class _Load:
         return self.engine.sql(f"SELECT *, {account_id()} AS account_id FROM m", {"m": mapped})
 
     def _without_cards(self, mappings: list[SourceMapping], contract: Table, rows: Any) -> Any:
-        rows = rows.mutate(**{ID: rows.rowid()})
         story = " and ".join(mapping.source.file for mapping in mappings)
         refuse_card_numbers(self.engine, rows, contract.columns, story)
         rows, masked = masked_rows(self.engine, rows, contract.columns)
         if masked:
             self.masked[mappings[0].lake_table] = masked
-            rows = rows.mutate(**{ID: rows.rowid()})
         return rows
 
     def _deliver(self, lake_table: str, contract: Table, mappings: list[SourceMapping], rows: Any) -> Any:
@@ -202,7 +200,8 @@ class _Load:
             rows = with_hashes(self.engine, self.workspace.key, rows, contract)
         disagreeing, repeated, several = same_key(self.engine, rows, contract)
         bad = judged(self.engine, rows, disagreeing, orphans(self.engine, rows, contract.references, self.keys))
-        sound = rows.anti_join(bad.select(ID).union(repeated), ID)
+        without = f"SELECT * FROM r WHERE {ID} NOT IN (SELECT {ID} FROM bad UNION ALL SELECT {ID} FROM again)"
+        sound = self.engine.sql(without, {"r": rows, "bad": bad, "again": repeated})
         stored = tuple(column.stored for column in contract if column.stored)
         found = changes(
             self.engine, self.head, self._delivery(lake_table, contract, mappings), sound, several, rows, stored
@@ -315,8 +314,9 @@ class _Load:
         columns = [column.name for column in contract.public if column.name not in contract.key]
         self.log.nulls[lake_table] = null_shares(self.engine, rows, columns)
         event = contract.event if contract.event and contract.event != "known_on" else None
-        day = rows[event].cast("date") if event and contract.form == "fact" else rows._given_on
-        last = self.engine.rows(rows.filter(rows._reason.isnull()).aggregate(last=day.max()))[0]["last"]
+        day = f'"{event}"' if event and contract.form == "fact" else GIVEN_ON
+        text = f"SELECT max({day})::DATE AS last FROM r WHERE {REASON} IS NULL"
+        last = self.engine.ask(text, {"r": rows})[0]["last"]
         self.log.last_days[lake_table] = last or self.horizon.day
         for reference in contract.references:
             there = self.keys.get(reference.table)
@@ -360,7 +360,6 @@ class _Load:
         made = made_accounts(self.engine, TABLES["account"], people, old, self.horizon)
         order = list(TABLES)
         if made is not None and self.engine.count(made):
-            made = made.mutate(**{ID: made.rowid()})
             self._remember("account", self._deliver("account", TABLES["account"], [], made))
         elif old is not None:
             self._remember("account", None)

@@ -12,7 +12,7 @@ from typing import Any
 from backbook.engine import Engine
 from backbook.sources.convert import name, quoted
 from backbook.sources.known import MAPPING
-from backbook.sources.stage import FILE, GIVEN_ON, REASON, ROW, UNIT, Horizon
+from backbook.sources.stage import FILE, GIVEN_ON, ID, REASON, ROW, UNIT, Horizon
 from backbook.sources.table import Table
 
 MADE = "account.made"
@@ -56,7 +56,8 @@ def made_accounts(
                        {quoted(MADE)} AS {MAPPING}, min(day) AS {GIVEN_ON}, NULL::VARCHAR AS {REASON}
                 FROM ({" UNION ALL ".join(parts)}) {known} GROUP BY account_id ORDER BY account_id""",
             tables,
-        )
+        ),
+        row_column=ID,
     )
 
 

@@ -29,7 +29,7 @@ GAP_DAYS = 3
 def null_shares(engine: Engine, rows: Any, columns: list[str]) -> dict[str, float]:
     """Share of empty values by column, rounded so that it can be kept and compared."""
     counts = ", ".join(f"count({name(column)}) AS {name(column)}" for column in columns)
-    found = engine.rows(engine.sql(f"SELECT count(*) AS _all, {counts} FROM r", {"r": rows}))[0]
+    found = engine.ask(f"SELECT count(*) AS _all, {counts} FROM r", {"r": rows})[0]
     total = found.pop("_all")
     return {column: round(1 - count / total, 4) for column, count in found.items()} if total else {}
 

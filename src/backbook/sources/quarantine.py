@@ -42,11 +42,9 @@ def same_key(engine: Engine, rows: Any, table: Table) -> tuple[Any, Any, Any]:
             {"r": rows, "several": several},
         )
     )
-    return (
-        judged.filter(judged.differs).select(ID),
-        judged.filter(~judged.differs, judged.again).select(ID),
-        several,
-    )
+    differing = engine.sql(f"SELECT {ID} FROM j WHERE differs", {"j": judged})
+    repeating = engine.sql(f"SELECT {ID} FROM j WHERE again AND NOT differs", {"j": judged})
+    return differing, repeating, several
 
 
 def _key_hash(key: Sequence[str]) -> str:

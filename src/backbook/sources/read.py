@@ -123,7 +123,7 @@ def _check(engine: Engine, raw: Raw) -> None:
             f"Columns: {', '.join(raw.columns)}."
         )
     sums = "".join(f", sum(TRY_CAST({_name(c)} AS DECIMAL(38,4))) AS s{n}" for n, c in enumerate(columns))
-    counted = engine.rows(engine.sql(f"SELECT {FILE}, count(*) AS rows{sums} FROM t GROUP BY {FILE}", {"t": raw.table}))
+    counted = engine.ask(f"SELECT {FILE}, count(*) AS rows{sums} FROM t GROUP BY {FILE}", {"t": raw.table})
     found = {one[FILE]: one for one in counted}
     faults = []
     for file in raw.files:

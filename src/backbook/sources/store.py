@@ -53,8 +53,10 @@ def _base_parts(engine: Engine, contract: Table, rows: Any) -> Iterator[tuple[st
     A part's name is never later than any day from which a row in it counts, so `known` may leave out later parts.
     """
     fact = contract.form == "fact" and contract.event
-    day = rows[contract.event if fact else COUNTS_FROM].cast("date")
-    months = engine.rows(rows.group_by(month=day.strftime("%Y-%m")).agg(rows=rows.count()).order_by("month"))
+    event = contract.event if fact and contract.event else COUNTS_FROM
+    day = rows[event].cast("date")
+    text = f"SELECT strftime({name(event)}, '%Y-%m') AS month, count(*) AS rows FROM r GROUP BY month ORDER BY month"
+    months = engine.ask(text, {"r": rows})
     if not months:
         return
     if not fact:
@@ -72,7 +74,7 @@ def _base_parts(engine: Engine, contract: Table, rows: Any) -> Iterator[tuple[st
 def _later_part(engine: Engine, contract: Table, rows: Any | None) -> Iterator[tuple[str, Any]]:
     if rows is None:
         return
-    first = engine.rows(rows.aggregate(first=rows[COUNTS_FROM].min()))[0]["first"]
+    first = engine.ask(f"SELECT min({COUNTS_FROM}) AS first FROM r", {"r": rows})[0]["first"]
     if first is not None:
         yield ("all" if contract.form == "history" else f"{first:%Y-%m}"), rows
 
