@@ -68,7 +68,7 @@ def _some(column: Any) -> Any:
         "number": 0.5,
         "text": "x",
         "date": date(2020, 1, 1),
-        "time": datetime(2020, 1, 1),
+        "time": datetime.fromisoformat("2020-01-01"),
         "yes/no": True,
     }
     return kinds[column.type.value]

