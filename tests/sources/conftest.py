@@ -51,7 +51,7 @@ class Bank:
     def mapping(self, name: str, sql: str | None) -> None:
         file = self.folder / "sources" / f"{name}.sql"
         if sql is None:
-            file.unlink()
+            file.unlink(missing_ok=True)
         else:
             file.write_text(textwrap.dedent(sql), encoding="utf-8")
 

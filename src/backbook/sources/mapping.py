@@ -74,9 +74,16 @@ def read_mapping(source: SourceMapping, inputs: Collection[str]) -> tuple[Mappin
     if faults:
         return None, faults
     names = {name.lower(): name for name in inputs}
-    return Mapping(
-        source, table, tuple(sorted({names[name.lower()] for name in reads})), with_places(query, inputs)
-    ), []
+    return (
+        Mapping(
+            source,
+            table,
+            reads=tuple(sorted({names[name.lower()] for name in reads})),
+            query=with_places(query, inputs),
+            gives=tuple(name for name in query.named_selects if name != "*"),
+        ),
+        [],
+    )
 
 
 def _parse(source: SourceMapping) -> tuple[exp.Query | None, list[Fault]]:
