@@ -199,6 +199,7 @@ def test_a_window_may_be_laid_on_another_date(engine: Engine) -> None:
 def test_thirty_days_exclude_their_first_end_and_include_as_of(engine: Engine, moment: str, counted: int) -> None:
     rows = {"transaction": [tx("2025-01-01", 1, "b"), tx(moment, 1)]}
     assert value(engine, rows, measure="count", table="transaction", window="last 30 days") == counted
+    assert value(engine, rows, measure="distinct", of="kind", table="transaction", window="last 30 days") == counted
 
 
 @pytest.mark.parametrize(
