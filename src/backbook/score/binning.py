@@ -39,7 +39,7 @@ class Rules:
     """
 
     most_bins: int = 6
-    share: float = 0.05
+    share: float = 0.02
     events: int = 5
     others: int = 5
     repeats: float = 1.0
