@@ -80,8 +80,7 @@ class Engine:
 
     def ask(self, text: str, tables: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows of one SELECT as plain dictionaries, at once; for small answers."""
-        found: list[dict[str, Any]] = self.command(self._over(text, tables)).to_arrow_table().to_pylist()
-        return found
+        return self._dictionaries(self._over(text, tables))
 
     def cached(self, table: Any, *, row_column: str = "") -> Any:
         """The table computed once and kept until the engine goes; if named, also each row's position from 0."""
@@ -98,8 +97,7 @@ class Engine:
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
         """The rows as plain dictionaries; for small tables."""
-        found: list[dict[str, Any]] = self.command(self._query(table)).to_arrow_table().to_pylist()
-        return found
+        return self._dictionaries(self._query(table))
 
     def count(self, table: Any) -> int:
         return int(self.command(f"SELECT count(*) FROM ({self._query(table)})").fetchall()[0][0])
@@ -127,6 +125,11 @@ class Engine:
             for name, kind in reversed(self._made[before:]):
                 self.command(f"DROP {kind} IF EXISTS {_name(name)}")
             del self._made[before:]
+
+    def _dictionaries(self, query: str) -> list[dict[str, Any]]:
+        found = self.command(query)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def _query(self, table: Any) -> str:
         """The table's SELECT, with the rows in memory that it stands on made known."""

@@ -155,7 +155,7 @@ def test_values_told_apart_cost_one_narrow_pass_per_column(features: list[Featur
         for one in features
         if one.table == "transaction" and one.measure in BY_VALUE and one.of and one.of.text == "mcc"
     ]
-    assert len(by_mcc) >= 4
+    assert by_mcc
     assert scans(measure(by_mcc, book, AS_OF)) == 1
 
 
