@@ -154,7 +154,7 @@ class Scan:
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
             self.found.clean = False
-        self._unended = bool(text) and not text.endswith(b"\n")
+        self._unended = bool(data) and not data.endswith(b"\n")
         if self._unended:
             # The last line may be cut off; it is read if its fields are whole.
             text += b"\n"
