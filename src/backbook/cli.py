@@ -33,6 +33,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 out = Console(highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    # A log has no edge at which a table would have to be cut.
+    out = Console(highlight=False, soft_wrap=True, width=160)
 
 
 class Language(StrEnum):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backbook.engine import Engine
-from backbook.lake import Head
+from backbook.lake import Lake
 from backbook.run.records import Record, read
 from backbook.strategy.definition import Strategy
 from backbook.strategy.reading import from_canonical
@@ -70,7 +70,7 @@ def diff(workspace: Workspace, first: str, second: str) -> Difference:
     """Compare the decisions of two runs; raises NotAllowed when one of them is not there any more."""
     lake, engine = workspace.lake, workspace.engine
     records = read(lake, first), read(lake, second)
-    sides = [_side(engine, lake.head(record.head), record) for record in records]
+    sides = [_side(engine, lake, record) for record in records]
     with engine.scope():
         return _difference(engine, *sides)
 
@@ -82,9 +82,9 @@ class _Side:
     strategies: Mapping[str, Strategy]
 
 
-def _side(engine: Engine, head: Head, record: Record) -> _Side:
-    files = head.files("decision", part=record.as_of)
-    bundle = json.loads(head.document("bundle", record.bundle) or b"{}")
+def _side(engine: Engine, lake: Lake, record: Record) -> _Side:
+    files = lake.head(record.head).files("decision", part=record.as_of)
+    bundle = json.loads(lake.document("bundle", record.bundle) or b"{}")
     strategies = {id_: from_canonical(content) for id_, content in bundle.get("strategy", {}).items()}
     return _Side(record, engine.parquet(files) if files else None, strategies)
 
@@ -163,6 +163,6 @@ def moves(way: Way, last: Record | None) -> list[dict[str, Any]]:
     if earlier is None:
         return []
     with way.engine.scope():
-        one = _side(way.engine, way.workspace.lake.head(earlier.head), earlier)
+        one = _side(way.engine, way.workspace.lake, earlier)
         two = _Side(way.record(), way.read("decision", "decide"), {each.id: each for each in way.frozen.strategies})
         return grouped(_difference(way.engine, one, two).moves)

@@ -21,6 +21,8 @@ class Node:
     id: str
     zh: str = ""
     en: str = ""
+    # Columns that it gives under other names, such as a score's grade.
+    gives: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -45,9 +47,9 @@ class Lineage:
 def lineage(workspace: Workspace, name: str) -> Lineage:
     """The lineage of a name in either language; raises BadDefinition when nothing has it."""
     nodes, edges = graph(read(workspace)[0])
-    found = [node for node in nodes.values() if name in (node.id, node.key, node.zh, node.en)]
+    found = [node for node in nodes.values() if name in (node.id, node.key, node.zh, node.en, *node.gives)]
     if not found:
-        words = sorted({word for node in nodes.values() for word in (node.id, node.zh) if word})
+        words = sorted({word for node in nodes.values() for word in (node.id, node.zh, *node.gives) if word})
         close = nearest(name, words)
         raise BadDefinition(f"Nothing here is called '{name}'." + (f" Did you mean '{close}'?" if close else ""))
     if len(found) > 1:
@@ -80,8 +82,10 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
     nodes: dict[str, Node] = {}
     edges: dict[str, set[str]] = {}
 
-    def add(kind: str, id: str, reads: Iterable[str] = (), zh: str = "", en: str = "") -> None:
-        node = Node(kind, id, zh, en)
+    def add(
+        kind: str, id: str, reads: Iterable[str] = (), zh: str = "", en: str = "", gives: Iterable[str] = ()
+    ) -> None:
+        node = Node(kind, id, zh, en, tuple(gives))
         nodes[node.key] = node
         edges.setdefault(node.key, set()).update(reads)
 
@@ -119,7 +123,8 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
         add("segment", segment.id, _keys(segment.reads, gives), segment.zh, segment.en)
     for score in frozen.scores:
         outcomes = [f"outcome {name}" if f"outcome {name}" in nodes else f"attribute {name}" for name in score.outcomes]
-        add("score", score.id, [*_keys(score.reads, gives), *outcomes], score.zh, score.en)
+        columns = [word for name in score.yields for word in (name.name, name.zh, name.en)]
+        add("score", score.id, [*_keys(score.reads, gives), *outcomes], score.zh, score.en, columns)
     for strategy in frozen.strategies:
         add("strategy", strategy.id, _keys(strategy.reads, gives), strategy.label.zh, strategy.label.en)
     return nodes, edges

@@ -17,6 +17,17 @@ from backbook.run.walk import RunReport
 
 Lines = list[Any]
 MOST_LINES = 12
+DECIDED = (
+    "arm",
+    "branch",
+    "action",
+    "parameters",
+    "reasons",
+    "blocked",
+    "value_now",
+    "value_new",
+    "chosen_probability",
+)
 
 
 def run(report: RunReport) -> Lines:
@@ -183,6 +194,8 @@ def replay(found: Replayed) -> Lines:
         f"Decision {found.decision_id} of {found.as_of}, account {found.account_id}, bundle {found.bundle[:12]}"
     ]
     lines += [f"  {name} = {value}" for name, value in found.read.items()]
-    lines.append(f"Decided then: {found.then}")
-    lines.append(f"Replayed now: {found.now}" + (" · the same" if found.same else " · NOT the same"))
+    for name in DECIDED:
+        then, now = found.then.get(name), found.now.get(name)
+        lines.append(f"  {name}: {then}" + ("" if then == now else f" · now {now}"))
+    lines.append("Decided again: the same." if found.same else "Decided again: NOT the same.")
     return lines

@@ -23,12 +23,9 @@ from backbook.run import paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
-from backbook.score import registry
-from backbook.score.definition import SCORECARD, Score
+from backbook.score import make, registry
+from backbook.score.definition import Score
 from backbook.score.registry import Unavailable, Version
-from backbook.score.target import sample
-from backbook.score.train import train as train_card
-from backbook.score.value import amount
 from backbook.sources.load import load as load_sources
 from backbook.strategy import decide as strategies
 from backbook.workspace import Workspace
@@ -253,11 +250,7 @@ def _look_up(way: Way) -> None:
 
 
 def _made(way: Way, score: Score, book: Book) -> Version | Unavailable:
-    if score.method == SCORECARD:
-        drawn = sample(score, way.engine, way.as_of, book)
-        made = drawn if isinstance(drawn, Unavailable) else train_card(score, drawn)
-    else:
-        made = amount(score, way.engine, way.as_of, book)
+    made = make(score, way.engine, way.as_of, book)
     if isinstance(made, Version):
         registry.register(way.engine, way.writer, made, way.as_of)
     return made
