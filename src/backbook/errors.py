@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Fault:
     """One thing wrong in one place: where, what was found, what is possible.
 
@@ -22,6 +22,10 @@ class Fault:
     line: int | None
     found: str
     possible: str = ""
+
+    def __lt__(self, other: Fault) -> bool:
+        """By file and line; what has no line comes first."""
+        return (self.file, self.line or 0, self.found) < (other.file, other.line or 0, other.found)
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

@@ -122,9 +122,10 @@ class _Plan:
         table = whose.select(self.key, *(["opened_on"] if self.grain == ACCOUNT else []))
         key = table[self.key]
         # Many passes are computed each by itself: a plan of twenty is slow to write and to run.
-        keep = self.reader.engine.cached if len(self.joined) > FEW else lambda aggregated: aggregated
+        apart = len(self.joined) > FEW
         for place, aggregated in enumerate(self.joined):
-            named = keep(aggregated.rename({f"_{place}": UNIT}))
+            named = aggregated.rename({f"_{place}": UNIT})
+            named = self.reader.engine.cached(named) if apart else named
             table = table.left_join(named, key == named[f"_{place}"])
         values = {
             feature.id: self.finishers[feature.id](table).cast(IBIS[feature.type])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -38,6 +38,7 @@ def run(report: RunReport) -> Lines:
     ]
     if "load" in report.walked:
         lines.append(_tables(found["tables"]))
+        lines += _examples(report.found.get("load", {}).get("examples", {}))
         lines += _quality(report.found.get("load", {}).get("quality", []))
     if "train" in report.walked:
         lines += _scores(found["scores"])
@@ -62,6 +63,12 @@ def _tables(tables: dict[str, dict[str, int]]) -> Table:
     for name, counts in sorted(tables.items()):
         table.add_row(name, *(f"{counts[column]:,}" if column in counts else "" for column in columns))
     return table
+
+
+def _examples(examples: Mapping[str, Sequence[str]]) -> Lines:
+    """The first rows that were rejected or went to quarantine, with their reasons."""
+    told = [f"  {table}: {line}" for table, found in sorted(examples.items()) for line in found]
+    return (["Rejected or in quarantine, the first:", *told[:MOST_LINES]] if told else []) + _more(told)
 
 
 def _quality(messages: Iterable[dict[str, Any]]) -> Lines:

@@ -213,8 +213,9 @@ def masked(name: str | None) -> str | None:
     >>> masked("欧阳娜娜"), masked("Wang Wei"), masked("李"), masked(None)
     ('欧***', 'W*** W**', '*', None)
     """
-    if not name:
-        return None
+    if not name or "*" in name:
+        # What comes masked, by a rule that knows compound surnames, stays as it came.
+        return name or None
     return " ".join(word[0] + "*" * (len(word) - 1) if len(word) > 1 else "*" for word in name.split())
 
 
