@@ -17,7 +17,9 @@ from backbook.sources.report import LoadReport
 from backbook.workspace import Workspace
 
 AS_OF = date(2026, 10, 31)
-ACCOUNTS = "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,2020-01-05,10000\nA2,core,P2,2021-02-06,20000\n"
+ACCOUNTS = (
+    "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,2020-01-05,10000\nA2,core,P2,2021-02-06,20000\n"
+)
 
 
 @pytest.fixture(scope="session")

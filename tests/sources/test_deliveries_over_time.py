@@ -191,7 +191,10 @@ def test_before_a_banks_first_extract_only_ids_and_past_dates_are_known(bank) ->
 
 def test_an_account_that_opens_after_the_first_extract_was_not_known_before_its_own(bank) -> None:
     bank.load(OCTOBER)
-    bank.file("accounts.csv", "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,2020-01-05,1\nA7,core,P7,2026-11-05,7\n")
+    bank.file(
+        "accounts.csv",
+        "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,2020-01-05,1\nA7,core,P7,2026-11-05,7\n",
+    )
     bank.load(NOVEMBER)
     assert set(limits(bank, date(2026, 11, 10))) == {"A1", "A2"}
     assert set(limits(bank, NOVEMBER)) == {"A1", "A7"}
@@ -200,7 +203,10 @@ def test_an_account_that_opens_after_the_first_extract_was_not_known_before_its_
 def test_a_mapping_that_has_changed_is_run_again_over_the_same_files(bank) -> None:
     bank.transactions(*GOOD)
     bank.load(OCTOBER)
-    bank.mapping("transaction.core", "select transaction_id, account_id, posted_at, -amount::decimal(18,2) as amount, 'refund' as kind from posted")
+    bank.mapping(
+        "transaction.core",
+        "select transaction_id, account_id, posted_at, -amount::decimal(18,2) as amount, 'refund' as kind from posted",
+    )
     assert bank.load(NOVEMBER).accounts["transaction"].corrected == 2
     assert amounts(bank, NOVEMBER) == {"T1": -100, "T2": -50}
 

@@ -14,7 +14,9 @@ BILLS = "acct as account_id, d as statement_on, x as closing_balance"
 
 
 def faults(sql: str, table: str = "statement", inputs: tuple[str, ...] = ("bills", "more")) -> list[str]:
-    return [str(fault) for fault in read_mapping(SourceMapping(table, "core", sql, f"sources/{table}.core.sql"), inputs)[1]]
+    return [
+        str(fault) for fault in read_mapping(SourceMapping(table, "core", sql, f"sources/{table}.core.sql"), inputs)[1]
+    ]
 
 
 def query(sql: str) -> str:
@@ -32,12 +34,18 @@ def query(sql: str) -> str:
         (f"select {BILLS} from bills where x in (select content from read_blob('k'))", "calls read_blob()"),
         (f"select {BILLS} from glob('*')", "calls glob()"),
         ("select getenv('HOME') as account_id, d as statement_on, x as closing_balance from bills", "calls getenv()"),
-        ("select acct as account_id, current_date as statement_on, x as closing_balance from bills", "calls current_date()"),
+        (
+            "select acct as account_id, current_date as statement_on, x as closing_balance from bills",
+            "calls current_date()",
+        ),
         ("select acct as account_id, d as statement_on, random() as closing_balance from bills", "calls rand"),
         (f"select {BILLS} from bill", "'bill', which is not an input of backbook.toml. Did you mean 'bills'?"),
         (f"select {BILLS} from information_schema.tables", "which is not an input"),
         (f"select {BILLS} from main.bills", "which is not an input"),
-        ("select acct as account_id, d as statement_on, x as closing_balnce from bills", "Did you mean 'closing_balance'?"),
+        (
+            "select acct as account_id, d as statement_on, x as closing_balnce from bills",
+            "Did you mean 'closing_balance'?",
+        ),
         ("select acct as account_id, d as statement_on from bills", "does not give 'closing_balance' (本期应还)"),
         ("select acct account_id d as statement_on from bills", "is not SQL"),
         ("delete from bills", "A mapping is one SELECT"),
@@ -106,7 +114,10 @@ def test_a_quarantined_row_behind_a_join_still_names_its_line(bank) -> None:
 def test_several_mappings_of_one_table_are_stacked(bank) -> None:
     bank.input("old", 'path = "raw/old.csv"')
     bank.file("old.csv", "konto,limit_amt\nB1,5\n")
-    bank.mapping("account.old", "select konto as account_id, 'old' as system, konto as party_id, '2019-01-01' as opened_on, limit_amt as credit_limit from old")
+    bank.mapping(
+        "account.old",
+        "select konto as account_id, 'old' as system, konto as party_id, '2019-01-01' as opened_on, limit_amt as credit_limit from old",
+    )
     assert bank.load().accounts["account"].loaded == 3
     assert bank.values("account", "system") == ["core", "core", "old"]
 
@@ -126,7 +137,9 @@ def test_check_compares_mappings_with_the_headers_that_lie_there(bank) -> None:
 
 
 def test_a_star_that_brings_columns_the_table_does_not_have_is_refused(bank) -> None:
-    bank.transactions("T1,A1,2026-10-01,1,purchase,9", header="transaction_id,account_id,posted_at,amount,kind,branch_code")
+    bank.transactions(
+        "T1,A1,2026-10-01,1,purchase,9", header="transaction_id,account_id,posted_at,amount,kind,branch_code"
+    )
     with pytest.raises(BadDefinition, match="gives 'branch_code', which `transaction` does not have"):
         bank.load()
 

@@ -47,7 +47,11 @@ def test_what_was_written_as_csv_is_read_back(engine, rows: list[list[str]]) -> 
 
 
 @QUICK
-@given(data=st.lists(st.sampled_from([b"a", b",", b'"', b"\n", b"\r\n", "客".encode(), b"\xff", b"1"]), max_size=60).map(b"".join))
+@given(
+    data=st.lists(st.sampled_from([b"a", b",", b'"', b"\n", b"\r\n", "客".encode(), b"\xff", b"1"]), max_size=60).map(
+        b"".join
+    )
+)
 def test_any_bytes_at_all_are_parsed_or_rejected_and_the_engine_agrees(engine, data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, engine.scope():
         Path(folder, "a.csv").write_bytes(b"x,y\n" + data)
@@ -115,7 +119,9 @@ def _load_all(bank: Any, deliveries: list[list[str]]) -> None:
         assert account.parsed + account.rejected >= 1
         assert account.mapped == account.parsed == account.loaded + account.unchanged + account.quarantined
         if account.read:
-            assert account.quarantined == sum(row["mapping"] == "transaction.core" for row in _part(bank, "quarantine.transaction", day))
+            assert account.quarantined == sum(
+                row["mapping"] == "transaction.core" for row in _part(bank, "quarantine.transaction", day)
+            )
             assert account.rejected == len(_part(bank, "rejected", day))
         known = bank.values("transaction", "transaction_id", day)
         assert len(known) == len(set(known)) and "T0" in known

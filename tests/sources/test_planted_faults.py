@@ -57,7 +57,10 @@ def test_a_row_is_told_all_that_is_wrong_with_it(bank) -> None:
 
 
 def test_a_negative_limit_is_refused_by_the_contract(bank) -> None:
-    bank.file("accounts.csv", "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,2020-01-05,-1\nA2,core,P2,2020-01-05,1\n")
+    bank.file(
+        "accounts.csv",
+        "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,2020-01-05,-1\nA2,core,P2,2020-01-05,1\n",
+    )
     report = bank.load()
     both_gates_add_up(report, "account", 2)
     assert "credit limit must not be negative" in reason(bank, "account")
@@ -65,7 +68,9 @@ def test_a_negative_limit_is_refused_by_the_contract(bank) -> None:
 
 def test_a_minimum_due_above_what_is_due_is_refused(bank) -> None:
     bank.input("bills", 'path = "raw/bills.csv"')
-    bank.file("bills.csv", "account_id,statement_on,closing_balance,minimum_due\nA1,2026-09-30,-5,1\nA1,2026-08-31,-5,0\n")
+    bank.file(
+        "bills.csv", "account_id,statement_on,closing_balance,minimum_due\nA1,2026-09-30,-5,1\nA1,2026-08-31,-5,0\n"
+    )
     bank.mapping("statement.core", "select * from bills")
     bank.load()
     assert "minimum_due <= greatest(closing_balance, 0)" in reason(bank, "statement")
@@ -78,7 +83,9 @@ def test_two_rows_of_one_key_that_disagree_both_go_to_quarantine(bank) -> None:
     both_gates_add_up(report, "transaction", 3)
     assert report.accounts["transaction"].quarantined == 2
     assert bank.values("transaction", "transaction_id") == ["T1"]
-    assert {row["reason"] for row in bank.lake_rows("quarantine.transaction")} == {"the same key comes again with other content"}
+    assert {row["reason"] for row in bank.lake_rows("quarantine.transaction")} == {
+        "the same key comes again with other content"
+    }
 
 
 def test_a_row_that_only_repeats_another_is_counted_and_loaded_once(bank) -> None:
@@ -132,7 +139,10 @@ def test_a_file_of_mixed_encodings_loses_only_the_lines_that_do_not_decode(bank)
 def test_too_many_faults_stop_the_load_and_nothing_is_published(bank) -> None:
     bank.reject_share = 0.01
     bank.transactions(*GOOD, "T3,A9,2026-10-03,12,purchase")
-    bank.file("accounts.csv", "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,soon,1\nA2,core,P2,2020-01-05,1\n")
+    bank.file(
+        "accounts.csv",
+        "account_id,system,party_id,opened_on,credit_limit\nA1,core,P1,soon,1\nA2,core,P2,2020-01-05,1\n",
+    )
     with pytest.raises(BadData) as refusal:
         bank.load()
     text = str(refusal.value)
@@ -161,7 +171,9 @@ def test_a_file_whose_columns_differ_from_the_others_is_named(bank) -> None:
     bank.input("posted", 'path = "raw/posted_*.csv"')
     bank.file("posted_1.csv", "transaction_id,account_id,posted_at,amount,kind\n" + GOOD[0] + "\n")
     bank.file("posted_2.csv", "transaction_id,account_id,posted_at,amnt,kind\n" + GOOD[1] + "\n")
-    with pytest.raises(BadData, match=r"posted_2.csv of input 'posted' has no column 'amount', which posted_1.csv has; it has 'amnt'"):
+    with pytest.raises(
+        BadData, match=r"posted_2.csv of input 'posted' has no column 'amount', which posted_1.csv has; it has 'amnt'"
+    ):
         bank.load()
 
 
@@ -207,7 +219,9 @@ def test_a_control_file_that_disagrees_on_a_sum_is_believed(bank) -> None:
 def test_a_file_without_its_marker_is_not_complete_yet(bank) -> None:
     bank.transactions(*GOOD)
     bank.input("posted", 'path = "raw/posted.csv"\ncontrol = "{name}.ok"')
-    with pytest.raises(BadData, match=r"posted.csv of input 'posted' has no control file posted.csv.ok: the delivery is not complete"):
+    with pytest.raises(
+        BadData, match=r"posted.csv of input 'posted' has no control file posted.csv.ok: the delivery is not complete"
+    ):
         bank.load()
     bank.file("posted.csv.ok", "")
     assert bank.load().accounts["transaction"].loaded == 2
@@ -215,7 +229,10 @@ def test_a_file_without_its_marker_is_not_complete_yet(bank) -> None:
 
 def test_a_cast_in_a_mapping_that_meets_a_bad_value_is_one_clear_refusal(bank) -> None:
     bank.transactions(*GOOD, "T3,A1,2026-10-03,twelve,purchase")
-    bank.mapping("transaction.core", "select transaction_id, account_id, posted_at, amount::decimal(18,2) as amount, kind from posted")
+    bank.mapping(
+        "transaction.core",
+        "select transaction_id, account_id, posted_at, amount::decimal(18,2) as amount, kind from posted",
+    )
     with pytest.raises(BadDefinition, match=r"sources/transaction.core.sql: stopped at a value: .*twelve.*TRY_CAST"):
         bank.load()
 
@@ -226,7 +243,9 @@ def test_an_account_whose_person_is_not_there_is_counted_and_told(bank) -> None:
     bank.mapping("party.core", "select * from people")
     report = bank.load()
     assert report.accounts["account"].loaded == 2
-    assert [finding.en for finding in report.quality if finding.check == "orphans"] == ["`account`: 1 rows name a person whom `party` does not have."]
+    assert [finding.en for finding in report.quality if finding.check == "orphans"] == [
+        "`account`: 1 rows name a person whom `party` does not have."
+    ]
 
 
 def test_the_same_fault_is_not_counted_away_by_loading_again(bank) -> None:

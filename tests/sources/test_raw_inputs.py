@@ -60,7 +60,20 @@ def files(tmp_path: Path, engine) -> Any:
         (PLAIN.replace(",", "\t").encode(), {"separator": "\t"}),
         ((PLAIN + "\n\n").encode(), {}),
     ],
-    ids=["plain", "crlf", "no last break", "BOM", "gbk", "auto gb18030", "auto utf-8", "utf-16", "|+|", "x01", "tab", "blank end"],
+    ids=[
+        "plain",
+        "crlf",
+        "no last break",
+        "BOM",
+        "gbk",
+        "auto gb18030",
+        "auto utf-8",
+        "utf-16",
+        "|+|",
+        "x01",
+        "tab",
+        "blank end",
+    ],
 )
 def test_delimited_text_is_read_whole(files, data: bytes, settings: dict[str, Any]) -> None:
     files.write("a.csv", data)
@@ -89,7 +102,10 @@ def test_an_archive_that_was_cut_off_is_refused(files) -> None:
 
 def test_without_a_header_the_columns_are_those_of_the_settings(files) -> None:
     files.write("a.csv", PLAIN.split("\n", 1)[1])
-    assert files.rows("a.csv", header=False, columns=("id", "名称")) == [("6212345678901234567", "茶馆", 1), ("6212345678901234568", "书店", 2)]
+    assert files.rows("a.csv", header=False, columns=("id", "名称")) == [
+        ("6212345678901234567", "茶馆", 1),
+        ("6212345678901234568", "书店", 2),
+    ]
 
 
 def test_a_quoted_field_may_hold_line_breaks_separators_and_quotes(files) -> None:
@@ -147,7 +163,10 @@ def test_a_workbook_is_read_with_its_dates_and_long_ids(files) -> None:
 
     sheet.append(["6212345678901234567", datetime.date(2026, 10, 1), 12.5, 3])
     sheet.append([6212345678901234567, datetime.date(2026, 10, 2), 1, 1])
-    book.save(files.folder / "a.xlsx") if files.folder.exists() else (files.folder.mkdir(), book.save(files.folder / "a.xlsx"))
+    book.save(files.folder / "a.xlsx") if files.folder.exists() else (
+        files.folder.mkdir(),
+        book.save(files.folder / "a.xlsx"),
+    )
     assert files.rows("a.xlsx") == [("6212345678901234567", "2026-10-01", "12.5", "3", 2)]
     (reject,) = files.read("a.xlsx").files[0].rejects
     assert reject.line == 3
@@ -163,7 +182,10 @@ def test_a_workbook_says_which_sheets_it_has(files) -> None:
 
 def test_parquet_arrives_as_text_too(files) -> None:
     files.folder.mkdir()
-    pq.write_table(pa.table({"id": pa.array([6212345678901234567]), "at": pa.array([0], pa.timestamp("s"))}), files.folder / "a.parquet")
+    pq.write_table(
+        pa.table({"id": pa.array([6212345678901234567]), "at": pa.array([0], pa.timestamp("s"))}),
+        files.folder / "a.parquet",
+    )
     assert files.rows("a.parquet") == [("6212345678901234567", "1970-01-01 00:00:00", 1)]
 
 
@@ -188,7 +210,9 @@ def test_only_the_header_is_read_to_check_a_mapping(files) -> None:
 
 
 def test_every_fault_of_an_input_is_told_with_its_line() -> None:
-    settings, _ = read_settings('[inputs.a]\npath = "x"\nseperator = "|"\nencoding = "latin"\n\n[inputs.b]\nheader = false\n')
+    settings, _ = read_settings(
+        '[inputs.a]\npath = "x"\nseperator = "|"\nencoding = "latin"\n\n[inputs.b]\nheader = false\n'
+    )
     _, faults = read_inputs(settings, Path("."))
     assert [str(fault) for fault in sorted(faults)] == [
         "backbook.toml:3: input 'a' has 'seperator', which is not known. Did you mean 'separator'?",

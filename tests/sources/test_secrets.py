@@ -39,7 +39,9 @@ def people(bank, *lines: str) -> None:
 def test_a_column_of_card_numbers_is_refused_by_name(bank) -> None:
     lines = [f"T{n},A1,2026-10-01,1,purchase,{card_number(n)}" for n in range(20)]
     bank.transactions(*lines, header="transaction_id,account_id,posted_at,amount,kind,card_id")
-    with pytest.raises(BadData, match=r"the column 'card_id' \(卡片标识\) holds card numbers: 20 of its 20 values") as refusal:
+    with pytest.raises(
+        BadData, match=r"the column 'card_id' \(卡片标识\) holds card numbers: 20 of 20 values"
+    ) as refusal:
         bank.load()
     assert "backbook tokenise" in str(refusal.value)
     assert card_number(0) not in str(refusal.value)
@@ -72,7 +74,10 @@ def test_valid_identity_numbers_are_not_card_numbers(bank) -> None:
 def test_a_card_number_in_free_text_is_masked_and_counted(bank) -> None:
     number = card_number(1)
     bank.input("calls", 'path = "raw/calls.csv"')
-    bank.file("calls.csv", f"feedback_id,system,party_id,at,kind,text\nF1,call,P1,2026-10-01,complaint,卡号 {number} 被盗刷\nF2,call,P2,2026-10-01,praise,好\n")
+    bank.file(
+        "calls.csv",
+        f"feedback_id,system,party_id,at,kind,text\nF1,call,P1,2026-10-01,complaint,卡号 {number} 被盗刷\nF2,call,P2,2026-10-01,praise,好\n",
+    )
     bank.mapping("feedback.call", "select * from calls")
     report = bank.load()
     assert bank.values("feedback", "text") == [f"卡号 ****{number[-4:]} 被盗刷", "好"]
@@ -116,7 +121,14 @@ def test_contact_data_opens_with_the_key_alone(bank) -> None:
     head = workspace.lake.head()
     found = private.contacts(bank.engine, head, workspace.key, date(2026, 10, 31))
     assert found.to_pylist() == [
-        {"system": "core", "party_id": "P1", "full_name": "张小三", "phone": "13800000001", "email": "a@b.cn", "address": "人民路1号"}
+        {
+            "system": "core",
+            "party_id": "P1",
+            "full_name": "张小三",
+            "phone": "13800000001",
+            "email": "a@b.cn",
+            "address": "人民路1号",
+        }
     ]
     with pytest.raises(BadData, match="cannot be opened"):
         private.contacts(bank.engine, head, OTHER_KEY, date(2026, 10, 31))
@@ -128,7 +140,12 @@ def test_lists_get_masked_names(bank) -> None:
     workspace = bank.open()
     names = private.masked_names(bank.engine, workspace.lake.head(), workspace.key, date(2026, 10, 31))
     assert names.to_pylist() == [{"system": "core", "party_id": "P1", "full_name": "张*三"}]
-    assert [mask(name) for name in ("欧阳娜娜", "诸葛亮", "John Smith", "李四")] == ["欧阳**", "诸葛*", "J*** S***", "李*"]
+    assert [mask(name) for name in ("欧阳娜娜", "诸葛亮", "John Smith", "李四")] == [
+        "欧阳**",
+        "诸葛*",
+        "J*** S***",
+        "李*",
+    ]
 
 
 def test_the_same_person_again_is_unchanged_and_a_new_phone_is_a_correction(bank) -> None:
@@ -148,14 +165,22 @@ def test_a_ciphertext_moved_or_changed_does_not_open() -> None:
     sealed = sealer.seal("phone", "core\x1fP1", "13800000001")
     assert sealer.open("phone", "core\x1fP1", sealed) == "13800000001"
     flipped = sealed[:-1] + bytes([sealed[-1] ^ 1])
-    for column, row, data in (("phone", "core\x1fP2", sealed), ("email", "core\x1fP1", sealed), ("phone", "core\x1fP1", flipped)):
+    for column, row, data in (
+        ("phone", "core\x1fP2", sealed),
+        ("email", "core\x1fP1", sealed),
+        ("phone", "core\x1fP1", flipped),
+    ):
         with pytest.raises(BadData):
             sealer.open(column, row, data)
 
 
 def test_no_two_texts_share_a_nonce() -> None:
     sealer = private.Sealer(KEY)
-    nonces = {sealer.seal(column, f"core\x1fP{row}", "x" * row)[: private.NONCE_BYTES] for column in private.CONTACT for row in range(200)}
+    nonces = {
+        sealer.seal(column, f"core\x1fP{row}", "x" * row)[: private.NONCE_BYTES]
+        for column in private.CONTACT
+        for row in range(200)
+    }
     assert len(nonces) == 200 * len(private.CONTACT)
 
 

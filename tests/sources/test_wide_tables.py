@@ -36,7 +36,9 @@ def people(bank, *lines: str) -> None:
     bank.inputs.pop("accounts", None)
     bank.input("tags", 'path = "raw/tags.csv"')
     bank.file("tags.csv", "\n".join(["id,salary_band,tenure_months,other", *lines, ""]))
-    bank.mapping("attribute.tags", "select 'bank' as system, id as party_id, salary_band, tenure_months, other from tags")
+    bank.mapping(
+        "attribute.tags", "select 'bank' as system, id as party_id, salary_band, tenure_months, other from tags"
+    )
     bank.attributes(TAGS)
 
 
@@ -54,7 +56,10 @@ def test_a_level_that_is_not_declared_goes_to_quarantine(bank) -> None:
     people(bank, "P1,A,12,", "P2,Z,7,", "P3,A,long,")
     bank.load()
     reasons = sorted(row["reason"] for row in bank.lake_rows("quarantine.attribute.tags"))
-    assert reasons == ["salary_band (薪资档) is not one of A, B: Z", "tenure_months (在行月数) is not a whole number: long"]
+    assert reasons == [
+        "salary_band (薪资档) is not one of A, B: Z",
+        "tenure_months (在行月数) is not a whole number: long",
+    ]
 
 
 def test_one_account_is_made_for_each_person_and_marked(bank) -> None:
@@ -132,10 +137,26 @@ def test_every_fault_of_an_attribute_is_told(bank) -> None:
     item = Item(
         "attribute",
         "account_id",
-        {"id": "account_id", "en": "x", "type": "int", "grain": "person", "purpose": "sales", "valid_days": 0, "protect": True},
+        {
+            "id": "account_id",
+            "en": "x",
+            "type": "int",
+            "grain": "person",
+            "purpose": "sales",
+            "valid_days": 0,
+            "protect": True,
+        },
     )
     told = " ".join(str(fault) for fault in read_attributes([item])[1])
-    for word in ("Did you mean 'protected'", "has no zh", "type is 'int'", "grain is 'person'", "purpose is 'sales'", "valid_days is 0", "already"):
+    for word in (
+        "Did you mean 'protected'",
+        "has no zh",
+        "type is 'int'",
+        "grain is 'person'",
+        "purpose is 'sales'",
+        "valid_days is 0",
+        "already",
+    ):
         assert word in told
 
 
@@ -150,8 +171,13 @@ def test_an_attribute_reads_its_canonical_form_again(bank) -> None:
 
 def test_the_draft_says_what_a_column_seems_to_be_and_that_nobody_has_said_what_for(bank) -> None:
     people(bank, "P1,A,12,")
-    bank.mapping("attribute.tags", "select 'bank' as system, id as party_id, salary_band, tenure_months, rate, agreed, gender_code, \"备注\" from tags")
-    bank.file("tags.csv", "id,salary_band,tenure_months,rate,agreed,gender_code,备注\nP1,A,12,0.5,Y,M,x\nP2,B,3,1,N,F,\n")
+    bank.mapping(
+        "attribute.tags",
+        "select 'bank' as system, id as party_id, salary_band, tenure_months, rate, agreed, gender_code, \"备注\" from tags",
+    )
+    bank.file(
+        "tags.csv", "id,salary_band,tenure_months,rate,agreed,gender_code,备注\nP1,A,12,0.5,Y,M,x\nP2,B,3,1,N,F,\n"
+    )
     workspace = bank.open()
     file = draft_attributes(workspace)
     assert file == bank.folder / "sources" / "attributes.yaml"
@@ -159,7 +185,11 @@ def test_the_draft_says_what_a_column_seems_to_be_and_that_nobody_has_said_what_
     items, faults = read_items(bank.folder, "workspace")
     assert not faults
     attributes = {one.id: one for one in read_attributes(items)[0]}
-    assert (attributes["rate"].type, attributes["rate"].grain, attributes["rate"].purpose) == ("number", "customer", "none")
+    assert (attributes["rate"].type, attributes["rate"].grain, attributes["rate"].purpose) == (
+        "number",
+        "customer",
+        "none",
+    )
     assert attributes["agreed"].type == "yes/no"
     assert attributes["gender_code"].protected and not attributes["rate"].protected
     assert "the column '备注' needs a name" in file.read_text(encoding="utf-8")

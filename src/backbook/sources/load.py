@@ -200,8 +200,10 @@ class _Load:
             rows = with_hashes(self.engine, self.workspace.key, rows, contract)
         disagreeing, repeated, several = same_key(self.engine, rows, contract)
         bad = judged(self.engine, rows, disagreeing, orphans(self.engine, rows, contract.references, self.keys))
-        without = f"SELECT * FROM r WHERE {ID} NOT IN (SELECT {ID} FROM bad UNION ALL SELECT {ID} FROM again)"
-        sound = self.engine.sql(without, {"r": rows, "bad": bad, "again": repeated})
+        sound = rows
+        if self.engine.count(bad) or self.engine.count(repeated):
+            out = self.engine.cached(bad.select(ID).union(repeated))
+            sound = self.engine.sql(f"SELECT r.* FROM r ANTI JOIN o ON o.{ID} = r.{ID}", {"r": rows, "o": out})
         stored = tuple(column.stored for column in contract if column.stored)
         found = changes(
             self.engine, self.head, self._delivery(lake_table, contract, mappings), sound, several, rows, stored
