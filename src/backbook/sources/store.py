@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import ibis
@@ -54,7 +55,6 @@ def _base_parts(engine: Engine, contract: Table, rows: Any) -> Iterator[tuple[st
     """
     fact = contract.form == "fact" and contract.event
     event = contract.event if fact and contract.event else COUNTS_FROM
-    day = rows[event].cast("date")
     text = f"SELECT strftime({name(event)}, '%Y-%m') AS month, count(*) AS rows FROM r GROUP BY month ORDER BY month"
     months = engine.ask(text, {"r": rows})
     if not months:
@@ -64,11 +64,20 @@ def _base_parts(engine: Engine, contract: Table, rows: Any) -> Iterator[tuple[st
     elif sum(month["rows"] for month in months) < BY_YEAR_BELOW:
         years = sorted({month["month"][:4] for month in months})
         for year in years:
-            yield year, rows if len(years) == 1 else rows.filter(day.year() == int(year))
+            yield (
+                year,
+                rows if len(years) == 1 else _between(rows, event, date(int(year), 1, 1), date(int(year) + 1, 1, 1)),
+            )
     else:
         for month in (entry["month"] for entry in months):
-            first = ibis.literal(f"{month}-01").cast("date")
-            yield month, rows.filter(day >= first, day < first + ibis.interval(months=1))
+            first = date.fromisoformat(f"{month}-01")
+            yield month, _between(rows, event, first, (first + timedelta(days=31)).replace(day=1))
+
+
+def _between(rows: Any, event: str, first: date, end: date) -> Any:
+    """Rows of some days, compared in the column's own type: only so the engine can leave out what lies elsewhere."""
+    kind = rows[event].type()
+    return rows.filter(rows[event] >= ibis.literal(first).cast(kind), rows[event] < ibis.literal(end).cast(kind))
 
 
 def _later_part(engine: Engine, contract: Table, rows: Any | None) -> Iterator[tuple[str, Any]]:
