@@ -81,8 +81,9 @@ def _dated(engine: Engine, delivery: Delivery, sound: Any, stored: tuple[str, ..
 
 
 def _content(stored: tuple[str, ...]) -> str:
+    """64 bits of all that a row says: two versions that differ look the same once in 10^19 comparisons."""
     compared = [column for column in stored if column != "known_on"]
-    return f"struct_pack({', '.join(f'{name(c)} := {name(c)}' for c in compared)}, gone := {WITHDRAWN})"
+    return f"hash({', '.join(map(name, compared))}, {WITHDRAWN})"
 
 
 def _key(delivery: Delivery) -> str:

@@ -21,6 +21,8 @@ from backbook.errors import BadData
 PIECE = 32 << 20
 # A quote that stays open over more lines than this was not meant to open: only its first line is at fault.
 LONGEST_RECORD = 200
+# A record longer than this was not meant either.
+LONGEST_BYTES = 1 << 20
 # With more of them the file does not quote as we were told.
 MOST_MISQUOTED = 1_000
 UNCLOSED, MISPLACED = "a quote is opened and not closed", "a quote stands inside a field"
@@ -160,7 +162,13 @@ class Scan:
             text += b"\n"
         quote = self.dialect.quote
         before = len(self.found.rejects)
-        good = self._careful(text, wrong, data, last=last) if wrong or (quote and quote in text) else self._fast(text)
+        if wrong:
+            good = self._careful(text, wrong, data, last=last)
+        elif quote and quote in text:
+            ends = _quoted_ends(text, self.dialect)
+            good = self._careful(text, wrong, data, last=last) if ends is None else self._fast(text, *ends)
+        else:
+            good = self._fast(text)
         if self._unended and last and len(self.found.rejects) > before:
             self._say_cut_off()
         return good
@@ -172,34 +180,35 @@ class Scan:
                 at_end.line, f"{at_end.reason}; the file ends in the middle of this line: cut off?"
             )
 
-    def _fast(self, text: bytes) -> bytes:
-        """No quotes and nothing undecodable: a record is a line."""
+    def _fast(self, text: bytes, ends: Any | None = None, places: Any | None = None) -> bytes:
+        """Nothing undecodable and no quote out of place: records end at `ends`, by default at every line break."""
         if not text:
             return text
         array = np.frombuffer(text, np.uint8)
-        ends = np.flatnonzero(array == NEWLINE)
+        breaks = np.flatnonzero(array == NEWLINE)
+        ends = breaks if ends is None else ends
+        places = _places(array, text, self.dialect.separator) if places is None else places
         starts = np.concatenate(([0], ends[:-1] + 1))
-        fields = self._separators(array, text, starts, ends) + 1
+        fields = np.diff(np.searchsorted(places, np.concatenate((starts[:1], ends)))) + 1
         blank = ends == starts
         good = (fields == self.dialect.fields) & ~blank
-        numbers = np.arange(self.found.last_line + 1, self.found.last_line + 1 + len(ends))
-        self.found.last_line += len(ends)
+        numbers = (
+            self.found.last_line
+            + 1
+            + (np.searchsorted(breaks, starts) if len(breaks) != len(ends) else np.arange(len(ends)))
+        )
+        self.found.last_line += len(breaks)
         if good.all():
             self.found.records += len(ends)
             self.found.lines.append(numbers)
             return text
         self.found.clean = False
         for index in np.flatnonzero(~good & ~blank):
-            self.found.rejects.append(Reject(int(numbers[index]), self._field_fault(int(fields[index]))))
+            self._reject(int(numbers[index]), self._field_fault(int(fields[index])))
         self.found.records += int(good.sum())
         self.found.lines.append(numbers[good])
         keep = np.repeat(good, ends - starts + 1)
         return bytes(array[keep].tobytes())
-
-    def _separators(self, array: Any, text: bytes, starts: Any, ends: Any) -> Any:
-        places = _places(array, text, self.dialect.separator)
-        before = np.searchsorted(places, np.concatenate((starts[:1], ends)))
-        return np.diff(before)
 
     def _field_fault(self, fields: int) -> str:
         return f"{fields} fields where {self.dialect.fields} were expected"
@@ -280,6 +289,33 @@ def _places(array: Any, text: bytes, separator: bytes) -> Any:
     if len(places) > 1 and int(np.diff(places).min()) < len(separator):
         return np.fromiter((found.start() for found in re.finditer(re.escape(separator), text)), np.int64)
     return places
+
+
+def _quoted_ends(text: bytes, dialect: Dialect) -> tuple[Any, Any] | None:
+    """(ends of records, places of separators) when every quote opens and closes a field; None when one does not."""
+    array = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(array == dialect.quote[0])
+    if len(quotes) % 2:
+        return None
+    outside = np.cumsum(array == dialect.quote[0], dtype=np.uint8) % 2 == 0
+    places = _places(array, text, dialect.separator)
+    places = places[outside[places]]
+    ends = np.flatnonzero((array == NEWLINE) & outside)
+    if int(np.diff(ends, prepend=-1).max(initial=0)) > LONGEST_BYTES:
+        return None
+    # Where a field may begin, and what may stand behind it.
+    begins = np.zeros(len(array) + 1, bool)
+    begins[0] = begins[ends + 1] = begins[places + len(dialect.separator)] = True
+    behind = np.zeros(len(array) + 1, bool)
+    behind[ends] = behind[places] = True
+    behind[len(array)] = True
+    opening, closing = quotes[0::2], quotes[1::2]
+    doubled = closing[:-1] + 1 == opening[1:]
+    begun = begins[opening]
+    begun[1:] |= doubled
+    closed = behind[closing + 1]
+    closed[:-1] |= doubled
+    return (ends, places) if bool(begun.all() and closed.all()) else None
 
 
 def count_fields(record: bytes, separator: bytes, quote: bytes) -> int | None:

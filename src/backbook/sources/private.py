@@ -33,6 +33,8 @@ CONTACT = tuple(column.name for column in TABLES["party"] if column.private == "
 NONCE_BYTES = 12
 # How much of a keyed hash is kept: 128 bits, written as 32 hexadecimal digits.
 HASH_DIGITS = 32
+NOT_DIGITS = re.compile(r"\D")
+CHINESE_MOBILE = re.compile(r"(0086|86)1\d{10}")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_DIGITS = "10X98765432"
 # Family names of two characters, which a masked name keeps whole.
@@ -134,12 +136,16 @@ def _is_day(digits: str) -> bool:
 
 
 def normal_contact(column: str, text: str) -> str:
-    """One spelling for equality: width, case and blanks do not make another person."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
+    """One spelling for equality: width, case and blanks do not make another person.
+
+    >>> normal_contact("phone", "+86 138-0000-0001"), normal_contact("full_name", "John  SMITH")
+    ('13800000001', 'john smith')
+    """
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     if column == "phone":
-        digits = re.sub(r"\D", "", plain)
-        return digits[-11:] if re.fullmatch(r"(0086|86)1\d{10}", digits) else digits
-    return re.sub(r"\s+", "" if column != "full_name" or not plain.isascii() else " ", plain).strip()
+        digits = plain if plain.isdigit() else NOT_DIGITS.sub("", plain)
+        return digits[-11:] if CHINESE_MOBILE.fullmatch(digits) else digits
+    return (" " if column == "full_name" and plain.isascii() else "").join(plain.casefold().split())
 
 
 def hashed(key: bytes, column: str, values: pa.ChunkedArray) -> pa.Array:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +166,10 @@ def _file(input: Input, source: Source, parsed: int, rejects: tuple[Reject, ...]
 
 
 def _text(engine: Engine, input: Input, found: list[Source], scratch: Path) -> list[_Part]:
-    read = [(source, read_text(input, source, scratch / f"{number:05d}.txt")) for number, source in enumerate(found)]
+    targets = [scratch / f"{number:05d}.txt" for number in range(len(found))]
+    # Unpacking and looking over a file leave the other cores free.
+    with ThreadPoolExecutor(engine.threads) as pool:
+        read = list(zip(found, pool.map(partial(read_text, input), found, targets), strict=True))
     parts = []
     for columns in dict.fromkeys(readable.columns for _, readable in read):
         members = [(source, readable) for source, readable in read if readable.columns == columns]
