@@ -54,7 +54,8 @@ def findings(
         found += _fewer(table, account, before.get(table)) if table in extracts else []
         found += _emptied(table, nulls.get(table, {}), nulls_before.get(table, {}))
         found += _keys(table, account, loose.get(table, 0), masked.get(table, 0))
-    for table in FLOWS:
+    # Accounts that were made are as old as the facts that they were made of.
+    for table in (one for one in FLOWS if one not in accounts or accounts[one].raw):
         found += _fresh(table, last_days.get(table), as_of, stale_days)
     return tuple(found)
 

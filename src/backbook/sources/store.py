@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -27,8 +27,9 @@ def write_changes(
 ) -> tuple[int, int, int]:
     """Rows written: new ones, corrections, withdrawals."""
     order = list(dict.fromkeys([*contract.key, "known_on", *HIDDEN[:2]]))
+    # New keys stand once, so that the key alone orders them.
     base = sum(
-        _write(engine, writer, lake_table, part, rows.drop(ID), order, "base")
+        _write(engine, writer, lake_table, part, rows.drop(ID), contract.key, "base")
         for part, rows in _base_parts(engine, contract, found.base)
     )
     later, gone = (
@@ -41,7 +42,7 @@ def write_changes(
     return base, later, gone
 
 
-def _write(engine: Engine, writer: Writer, table: str, part: str, rows: Any, order: list[str], kind: str) -> int:
+def _write(engine: Engine, writer: Writer, table: str, part: str, rows: Any, order: Sequence[str], kind: str) -> int:
     path = writer.path(table)
     count = engine.write(rows, path, order_by=order)
     writer.append(table, part, path, count, kind=kind)

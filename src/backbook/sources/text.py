@@ -70,7 +70,8 @@ def _scan(input: Input, source: Source, target: Path | None) -> tuple[Found, tup
             good = scan.piece(piece, last=last)
             if writing:
                 writing.write(good)
-    if not header.isascii() and encoding != "utf-8":
+    if input.header and input.columns:
+        # The engine would stop at a header that names other columns than the settings do.
         scan.found.clean = False
     return scan.found, columns, mark
 

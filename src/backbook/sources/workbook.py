@@ -33,7 +33,8 @@ def read_workbook(input: Input, source: Source) -> tuple[pa.Table, np.ndarray, t
     rows = [(number, row) for number, row in enumerate(sheet.iter_rows(values_only=True), start=1) if _filled(row)]
     if input.header and not rows:
         raise BadData(f"{source.name} is empty. Deliver it again, or take it away if there was nothing to deliver.")
-    columns = name_columns([_text(cell) or "" for cell in rows.pop(0)[1]]) if input.header else input.columns
+    first = rows.pop(0)[1] if input.header else ()
+    columns = input.columns or name_columns([_text(cell) or "" for cell in first])
     good, lines, rejects = [], [], []
     for number, row in rows:
         reason = _fault(row, columns)
