@@ -126,6 +126,14 @@ def test_a_key_may_come_again_in_a_later_file_of_an_increment(bank) -> None:
     assert amounts(bank, OCTOBER) == {"T1": 99}
 
 
+def test_of_two_files_of_one_load_the_later_one_wins_also_when_no_day_is_told(bank) -> None:
+    daily(bank, "1", GOOD[0])
+    daily(bank, "2", "T1,A1,2026-10-01,99,purchase")
+    bank.input("posted", 'path = "raw/posted_*.csv"\ndelivery = "increment"')
+    assert bank.load(OCTOBER).accounts["transaction"].corrected == 1
+    assert amounts(bank, OCTOBER) == {"T1": 99}
+
+
 def snapshots(bank) -> None:
     bank.input("accounts", 'path = "raw/zh_*.csv"\ndelivery = "increment"\nknown_on = "zh_{date}"')
 

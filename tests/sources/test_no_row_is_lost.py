@@ -81,6 +81,20 @@ def test_where_a_file_is_cut_into_pieces_does_not_matter(data: list[bytes], cut:
     assert [int(n) for one in twice.found.lines for n in one] == [int(n) for one in once.found.lines for n in one]
 
 
+@settings(QUICK, max_examples=400)
+@given(data=st.lists(st.sampled_from(['"', '""', "a", ",", "\n", '"a"', '"a,\n"']), max_size=14).map("".join))
+def test_the_fast_look_at_quotes_sees_what_the_careful_one_sees(data: str) -> None:
+    text = data.encode() + b"\n"
+    fast, careful = (Scan("a", Dialect(b",", b'"', "utf-8", 2), 1) for _ in range(2))
+    found = fast.piece(text, last=True)
+    expected = careful._careful(text, {}, text, last=True)
+    assert found == expected
+    assert (fast.found.records, fast.found.rejects, fast.found.last_line) == (
+        careful.found.records, careful.found.rejects, careful.found.last_line,
+    )  # fmt: skip
+    assert [int(n) for one in fast.found.lines for n in one] == [int(n) for one in careful.found.lines for n in one]
+
+
 @QUICK
 @given(fields=st.lists(FIELD, min_size=1, max_size=6))
 def test_a_quoted_record_has_as_many_fields_as_were_written(fields: list[str]) -> None:

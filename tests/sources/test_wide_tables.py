@@ -97,6 +97,19 @@ def test_loading_again_makes_no_account_twice(bank) -> None:
     assert bank.values("account", "account_id", date(2026, 11, 30)) == ["bank:P1", "bank:P2"]
 
 
+def test_a_made_account_is_not_known_earlier_because_an_old_fact_comes_late(bank) -> None:
+    people(bank, "P1,A,12,")
+    bank.load()
+    bank.input("posted", 'path = "raw/posted.csv"')
+    bank.file("posted.csv", "tid,id,day,amt\nT1,P1,2026-09-01,5\n")
+    bank.mapping(
+        "transaction.core",
+        "select tid as transaction_id, 'bank' as system, id as party_id, day as posted_at, amt as amount, 'fee' as kind from posted",
+    )
+    account = bank.load(date(2026, 11, 30)).accounts["account"]
+    assert (account.loaded, account.corrected) == (0, 0)
+
+
 def test_the_banks_own_accounts_take_the_place_of_made_ones(bank) -> None:
     people(bank, "P1,A,12,")
     bank.load()
