@@ -35,6 +35,29 @@ def test_loading_the_same_files_again_changes_nothing(bank) -> None:
     assert (report.accounts["transaction"].loaded, report.accounts["transaction"].unchanged) == (0, 2)
 
 
+def test_rows_of_later_days_are_loaded_and_wait_for_their_day(bank) -> None:
+    """A file of today holds more than a run for last month may see."""
+    august, september = date(2025, 8, 31), date(2025, 9, 30)
+    bank.transactions("T1,A1,2025-08-01,100,purchase", "T2,A2,2025-09-02,50,purchase")
+    report = bank.load(august)
+    assert (report.accounts["transaction"].loaded, report.accounts["transaction"].quarantined) == (2, 0)
+    assert amounts(bank, august) == {"T1": 100}
+    assert amounts(bank, september) == {"T1": 100, "T2": 50}
+    (told,) = [finding for finding in report.quality if finding.check == "later days"]
+    assert told.en == "`transaction`: 1 of its rows are of days after 2025-08-31: loaded, waiting for their day."
+    assert not bank.load(september).changed
+
+
+def test_a_correction_of_a_later_day_does_not_count_before_it(bank) -> None:
+    bank.input("posted", 'path = "raw/posted_*.csv"\nknown_on = "posted_{date}"\ndelivery = "increment"')
+    bank.file("posted_20250831.csv", "transaction_id,account_id,posted_at,amount,kind\nT1,A1,2025-08-01,100,purchase\n")
+    bank.file("posted_20250930.csv", "transaction_id,account_id,posted_at,amount,kind\nT1,A1,2025-08-01,101,purchase\n")
+    bank.mapping("transaction.core", "select * from posted")
+    bank.load(date(2025, 8, 31))
+    assert amounts(bank, date(2025, 8, 31)) == {"T1": 100}
+    assert amounts(bank, date(2025, 9, 30)) == {"T1": 101}
+
+
 def test_a_correction_counts_from_the_load_that_brought_it(bank) -> None:
     bank.transactions(*GOOD)
     bank.load(OCTOBER)

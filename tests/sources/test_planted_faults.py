@@ -33,7 +33,7 @@ def reason(bank, table: str = "transaction") -> str:
         ("T3,A1,2026-10-03,,purchase", "amount (交易金额) is missing"),
         ("T3,,2026-10-03,12,purchase", "account_id (账户号) is missing"),
         ("T3,A9,2026-10-03,12,purchase", "account_id is not in `account`: A9"),
-        ("T3,A1,2026-11-01,12,purchase", "posted_at (入账时间) lies after 2026-10-31: 2026-11-01"),
+        ("T3,A1,2099-11-01,12,purchase", "posted_at (入账时间) lies after "),
         ("T3,A1,2026-10-03,99999999999999999999,purchase", "is not an amount of money"),
         ("T3,A1,2026-10-03,NaN,purchase", "is not an amount of money"),
     ],

@@ -83,15 +83,14 @@ class _Load:
         self.head: Head = writer.head
         self.log = Log.read(self.engine, self.head, inputs)
         # Whoever loads for an earlier date than the last load still knows what was known then.
-        self.horizon = Horizon(
-            max([as_of, *([self.log.last_day] if self.log.last_day else [])]), workspace.settings.timezone
-        )
+        self.horizon = Horizon.of(max(as_of, self.log.last_day or as_of), workspace.settings.timezone)
         self.raw: dict[str, Raw] = {}
         self.keys: dict[str, Any] = {}
         self.accounts: dict[str, Account] = {}
         self.examples: dict[str, tuple[str, ...]] = {}
         self.faults: list[str] = []
         self.loose: dict[str, int] = {}
+        self.waiting: dict[str, int] = {}
         self.masked: dict[str, int] = {}
 
     def run(self, groups: Mapping[str, list[SourceMapping]]) -> LoadReport:
@@ -317,9 +316,11 @@ class _Load:
         self.log.nulls[lake_table] = null_shares(self.engine, rows, columns)
         event = contract.event if contract.event and contract.event != "known_on" else None
         day = f'"{event}"' if event and contract.form == "fact" else GIVEN_ON
-        text = f"SELECT max({day})::DATE AS last FROM r WHERE {REASON} IS NULL"
-        last = self.engine.ask(text, {"r": rows})[0]["last"]
-        self.log.last_days[lake_table] = last or self.horizon.day
+        late = f"greatest({day}::DATE, {GIVEN_ON}) > DATE '{self.as_of}'"
+        text = f"SELECT max({day})::DATE AS last, count(*) FILTER ({late}) AS waiting FROM r WHERE {REASON} IS NULL"
+        found = self.engine.ask(text, {"r": rows})[0]
+        self.log.last_days[lake_table] = found["last"] or self.horizon.day
+        self.waiting[lake_table] = found["waiting"]
         for reference in contract.references:
             there = self.keys.get(reference.table)
             if not reference.strict and there is not None:
@@ -383,6 +384,7 @@ class _Load:
             {table for table, mappings in groups.items() if all(map(self._is_extract, mappings))},
             self.loose,
             self.masked,
+            self.waiting,
             self.as_of,
             self.workspace.settings.stale_days,
         )

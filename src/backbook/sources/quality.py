@@ -43,6 +43,7 @@ def findings(
     extracts: set[str],
     loose: Mapping[str, int],
     masked: Mapping[str, int],
+    waiting: Mapping[str, int],
     as_of: date,
     stale_days: int,
 ) -> tuple[Finding, ...]:
@@ -54,6 +55,7 @@ def findings(
         found += _fewer(table, account, before.get(table)) if table in extracts else []
         found += _emptied(table, nulls.get(table, {}), nulls_before.get(table, {}))
         found += _keys(table, account, loose.get(table, 0), masked.get(table, 0))
+        found += _waiting(table, waiting.get(table, 0), as_of)
     # Accounts that were made are as old as the facts that they were made of.
     for table in (one for one in FLOWS if one not in accounts or accounts[one].raw):
         found += _fresh(table, last_days.get(table), as_of, stale_days)
@@ -119,6 +121,18 @@ def _keys(table: str, account: Account, loose: int, masked: int) -> list[Finding
             )
         )
     return found
+
+
+def _waiting(table: str, rows: int, as_of: date) -> list[Finding]:
+    if not rows:
+        return []
+    return [
+        Finding(
+            "ok", table, "later days",
+            f"{_zh(table)}：{rows:,} 行属于 {as_of} 之后，到期前不参与计算",
+            f"`{table}`: {rows:,} of its rows are of days after {as_of}: loaded, waiting for their day.",
+        )
+    ]  # fmt: skip
 
 
 def _fresh(table: str, last: date | None, as_of: date, stale_days: int) -> list[Finding]:

@@ -7,8 +7,9 @@ A staged table has the contract's columns, the places (`_file`, `_row`), `_given
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from backbook.engine import Engine
 from backbook.expressions import Expression, Type, parse
@@ -25,10 +26,20 @@ GIVEN_ON, REASON, ID, UNIT = "_given_on", "_reason", "_id", "_unit"
 
 @dataclass(frozen=True)
 class Horizon:
-    """What the load may know: nothing later than `day`, in the book's time zone."""
+    """The day of the load, and the last day that anything delivered may speak of, in the book's time zone.
+
+    What lies between the two is loaded and waits for its day; what lies after `latest` is a fault.
+    """
 
     day: date
     zone: str
+    latest: date
+
+    @classmethod
+    def of(cls, day: date, zone: str, latest: date | None = None) -> Horizon:
+        """Nobody can deliver what has not happened: `latest` is today, or the day of the load where that is later."""
+        today = datetime.now(ZoneInfo(zone)).date()
+        return cls(day, zone, max(day, latest or today))
 
 
 def staged(
@@ -97,8 +108,8 @@ def _reasons(
     for event in dated:
         if event and event in given:
             column = table[event]
-            late = f"{name(event)} >= DATE '{horizon.day + timedelta(days=1)}'"
-            label = quoted(f"{event} ({column.zh}) lies after {horizon.day}: ")
+            late = f"{name(event)} >= DATE '{horizon.latest + timedelta(days=1)}'"
+            label = quoted(f"{event} ({column.zh}) lies after {horizon.latest}: ")
             pairs.append((late, f"{label} || {name(event)}::VARCHAR"))
     return pairs
 
