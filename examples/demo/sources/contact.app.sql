@@ -3,6 +3,7 @@ SELECT
     push_id                                                     AS contact_id,
     'app'                                                       AS system,
     user_id                                                     AS party_id,
+    nullif(decision_id, '')                                     AS decision_id,
     send_time                                                   AS at,
     'app'                                                       AS channel,
     'marketing'                                                 AS purpose,

@@ -3,6 +3,7 @@ SELECT
     "流水号"                                                    AS contact_id,
     'core'                                                      AS system,
     "客户号"                                                    AS party_id,
+    nullif("决策号", '')                                         AS decision_id,
     "时间"                                                      AS at,
     CASE "方式" WHEN '短信' THEN 'sms' WHEN '外呼' THEN 'call' END AS channel,
     CASE "目的" WHEN '营销' THEN 'marketing' WHEN '催收' THEN 'collection' END AS purpose,

@@ -6,5 +6,5 @@ SELECT
     XFRLL                                                       AS purchase_rate,   -- a day
     QXRLL                                                       AS cash_rate,
     MXQ                                                         AS interest_free_days,
-    1                                                           AS points_per_unit
+    JFBL                                                        AS points_per_unit
 FROM core_product

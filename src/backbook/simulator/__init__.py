@@ -1,7 +1,8 @@
 """A made-up issuer with a seed and with its truth known.
 
-    people ─▶ book ─▶ living (month by month: bank ─▶ paying, spending ─▶ billing) ─▶ core · app · call_centre · partner
-                                                                                    └▶ truth
+    people ─▶ book ─▶ living (month by month: bank ─▶ paying, spending ─▶ billing ─▶ rewards, profit)
+                        │                                              └─▶ core · app · call_centre · partner, truth
+                        └▶ futures (the same state lived on many times) ─▶ policy (the best that could be done)
 
 Hidden traits drive what people do, what they do is posted, and statements follow from postings. The same seed
 gives the same bytes.
@@ -9,6 +10,6 @@ gives the same bytes.
 
 from __future__ import annotations
 
-from backbook.simulator.issuer import simulate
+from backbook.simulator.issuer import measure, simulate, step
 
-__all__ = ["simulate"]
+__all__ = ["measure", "simulate", "step"]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbook.simulator.bank import APP, OFFERS
 from backbook.simulator.book import REFUSING
 from backbook.simulator.chance import Array
-from backbook.simulator.days import Month, months_of
+from backbook.simulator.days import NEVER, Month, months_of
 from backbook.simulator.delivery import Codes, Days, Delivery, Layout, Moments, Same, by_id, serials, words
 from backbook.simulator.living import Facts
+from backbook.simulator.offers import APP, OFFERS
 from backbook.simulator.records import Registry
 from backbook.simulator.touch import (
     ACCEPTED,
@@ -40,14 +41,19 @@ class App:
     part: int
 
     def deliver(self, delivery: Delivery, month: Month, facts: Facts) -> None:
-        stamp = f"{month.end:%Y-%m-%d}_{self.part:03d}"
-        first = month.number == self.registry.world.settings.first.number
+        settings = self.registry.world.settings
+        first, daily = month.number == settings.first.number, month.number >= settings.daily.number
         reacted = reactions(self.registry.world, facts)
-        delivery.text(f"app/user_{stamp}", self._users(month, first), FILE)
-        delivery.text(f"app/event_{stamp}", self._events(month, facts), BIG)
-        delivery.text(f"app/push_{stamp}", self._pushes(month, facts, reacted), FILE)
-        delivery.text(f"app/push_result_{stamp}", self._results(month, facts, reacted), FILE)
-        delivery.text(f"app/consent_{stamp}", self._consents(month, facts, reacted, first), FILE)
+        delivery.text(f"app/user_{month.end:%Y-%m-%d}_{self.part:03d}", self._users(month, first), FILE)
+        delivery.text(f"app/consent_{month.end:%Y-%m-%d}_{self.part:03d}", self._consents(month, facts, reacted, first), FILE)
+        delivery.text(f"app/transfer_{month.end:%Y-%m-%d}_{self.part:03d}", self._transfers(month), FILE)
+        for name, rows, time, layout in (
+            ("event", self._events(month, facts), "event_time", BIG),
+            ("push", self._pushes(month, facts, reacted), "send_time", FILE),
+            ("push_result", self._results(month, facts, reacted), "result_time", FILE),
+        ):
+            day = rows[time].days
+            delivery.flow(f"app/{name}_{{date:-}}", month, self.part, rows, day, layout, daily=daily)
 
     def _users(self, month: Month, first: bool) -> dict[str, object]:
         registry = self.registry
@@ -82,10 +88,34 @@ class App:
         }, "user_id")  # fmt: skip
 
     def _devices(self, person: Array) -> pa.Array:
-        number = self.registry.chance.shuffled("device", self.registry.folk.number[person], bits=40)
+        """One device a person; in a quarter of the households both use the device of the first."""
+        owner = self.registry.folk.number[person]
+        shared = self.registry.household[person] & self.registry.chance.happens(0.25, "shared device", owner // 2)
+        number = self.registry.chance.shuffled("device", np.where(shared, owner // 2 * 2, owner), bits=40)
         return pc.binary_join_element_wise("dev", words(number), "-")
 
-    def _events(self, month: Month, facts: Facts) -> dict[str, object]:
+    def _transfers(self, month: Month) -> dict[str, object]:
+        """Money sent in the app from one of a household to the other: told once, in the month of the first time."""
+        registry, numbers = self.registry, self.registry.folk.number
+        sends = registry.household & registry.chance.happens(0.4, "transfers", numbers)
+        since = np.where(registry.app_since < NEVER, registry.app_since + 60, NEVER)
+        other_since = np.where(registry.has_neighbour, registry.app_since[self._other(numbers)], NEVER)
+        since = np.maximum(since, np.where(other_since < NEVER, other_since + 5, NEVER))
+        first = self.registry.world.settings.first.number
+        when_ = np.maximum(months_of(np.minimum(since, 2**30)), first)
+        rows = np.flatnonzero(sends & (since < NEVER) & (when_ == month.number))
+        return by_id({
+            "user_id": registry.user_id.take(pa.array(rows)),
+            "to_user_id": registry.user_id.take(pa.array(self._other(numbers)[rows])),
+            "first_on": Days(np.minimum(since[rows], month.last), "%Y-%m-%d"),
+        }, "user_id")  # fmt: skip
+
+    def _other(self, numbers: Array) -> Array:
+        """Position of the neighbour: those who have one stand in pairs."""
+        place = np.arange(len(numbers))
+        return np.where(self.registry.has_neighbour, place ^ 1, place)
+
+    def _events(self, month: Month, facts: Facts) -> dict[str, Any]:
         found = visits(self.registry.world, facts, self.registry.app_since)
         order = np.lexsort((self.registry.folk.number[found.person] * 31 % 9973, found.second, found.day))
         person, anonymous = found.person[order], found.anonymous[order]
@@ -106,7 +136,7 @@ class App:
     def _persons(self, facts: Facts, rows: Array) -> Array:
         return self.registry.world.accounts.person[facts.decisions.contacts.account[rows]]
 
-    def _pushes(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, object]:
+    def _pushes(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, Any]:
         made, rows = facts.decisions.contacts, self._contacts(facts)
         status = np.where(made.held_out[rows], 2, np.where(reacted.delivered[rows], 0, 1))
         return {
@@ -120,9 +150,10 @@ class App:
             "status": Codes(status, ["delivered", "failed", "held"]),
             "open_time": when(made.day[rows], made.second[rows] + 900, reacted.opened[rows]),
             "click_time": when(made.day[rows], made.second[rows] + 930, reacted.clicked[rows]),
+            "decision_id": made.decision_id[rows],
         }
 
-    def _results(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, object]:
+    def _results(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, Any]:
         made, rows = facts.decisions.contacts, self._contacts(facts)
         push = serials("p", month, self.part, len(rows))
         kinds = ((CLICKED, reacted.clicked), (ACCEPTED, reacted.accepted), (OPTED_OUT, reacted.opted_out))
@@ -131,11 +162,12 @@ class App:
         order = np.lexsort((kind, place))
         place, kind = place[order], kind[order]
         chosen = rows[place]
+        day = np.where(kind == ACCEPTED, reacted.answered[chosen], made.day[chosen])
         return {
             "result_id": serials("r", month, self.part, len(chosen)),
             "push_id": push.take(pa.array(place)),
             "user_id": self.registry.user_id.take(pa.array(self._persons(facts, chosen))),
-            "result_time": Moments(made.day[chosen], np.minimum(made.second[chosen] + 960, 86_399)),
+            "result_time": Moments(day, np.minimum(made.second[chosen] + 960, 86_399)),
             "result": Codes(kind, ["", "", "click", "accept", "", "unsubscribe"]),
             "offer": Codes(made.offer[chosen], OFFERS),
         }

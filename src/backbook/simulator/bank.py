@@ -14,13 +14,19 @@ from backbook.simulator.billing import past_due_at_end
 from backbook.simulator.book import BILL, CLOSING, OPEN, Book, State
 from backbook.simulator.chance import Array, Chance
 from backbook.simulator.days import Month, months_of
+from backbook.simulator.offers import (
+    APP,
+    CASH_OFFER,
+    INSTALMENT_OFFER,
+    OFFERS,
+    REMINDER,
+    SMS,
+    WAKE_OFFER,
+    WALLET_OFFER,
+)
 from backbook.simulator.people import STUDENT, People
 from backbook.simulator.postings import per_line
 
-OFFERS = ("INSTALMENT", "WAKE", "WALLET", "REMINDER")
-INSTALMENT_OFFER, WAKE_OFFER, WALLET_OFFER, REMINDER = range(4)
-CHANNELS = ("app", "sms", "call")
-APP, SMS, CALL = range(3)
 FIXED, TEMPORARY = range(2)
 BY_BANK, BY_CUSTOMER = range(2)
 
@@ -39,6 +45,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """Prices set for what revolves, as a share of the product's rate: one row each."""
+
+    account: Array
+    factor: Array
+    day: Array
+    until: Array  # day
+
+
+@dataclass(frozen=True)
 class Contacts:
     """Contacts made or held out: one row each."""
 
@@ -49,6 +65,30 @@ class Contacts:
     second: Array
     propensity: Array
     held_out: Array
+    decision_id: Array  # text, "" where none stands behind it
+
+    def __len__(self) -> int:
+        return len(self.account)
+
+    def reached(self) -> tuple[Array, Array]:
+        """Account and offer of each contact that was not held out."""
+        return self.account[~self.held_out], self.offer[~self.held_out]
+
+
+EXECUTED, REFUSED, PARTLY = range(3)
+REASONS = ("", "CLOSED", "TOTAL_CAP", "BELOW_BALANCE", "NOT_WANTED")
+
+
+@dataclass(frozen=True)
+class Executions:
+    """What the bank's systems made of decisions: one row each, amounts in cents."""
+
+    decision_id: Array  # text
+    day: Array
+    status: Array
+    code: Array  # position in REASONS
+    before: Array
+    after: Array
 
 
 @dataclass(frozen=True)
@@ -57,11 +97,52 @@ class Decisions:
 
     limits: Limits
     contacts: Contacts
+    prices: Prices
+    executions: Executions
 
 
 def present_policy(chance: Chance, folk: People, accounts: Book, state: State, month: Month) -> Decisions:
     """The policy the made-up issuer has always had."""
-    return Decisions(_limits(chance, folk, accounts, state, month), _contacts(chance, folk, accounts, state, month))
+    limits = _limits(chance, folk, accounts, state, month)
+    contacts = _contacts(chance, folk, accounts, state, month)
+    return Decisions(limits, contacts, no_prices(), _own_executions(chance, accounts, state, limits, month))
+
+
+def _own_executions(chance: Chance, accounts: Book, state: State, limits: Limits, month: Month) -> Executions:
+    """The raises that the bank's present rules chose were all executed."""
+    rows = np.flatnonzero((limits.asked_by == BY_BANK) & (limits.kind == FIXED) & limits.granted)
+    line = limits.line[rows]
+    numbers = chance.shuffled("decision", accounts.line_key[line], bits=40)
+    ids = [f"R{month.year}{month.month:02d}-{number:013d}" for number in numbers.tolist()]
+    return Executions(
+        np.array(ids, object), limits.day[rows], np.full(len(rows), EXECUTED), np.zeros(len(rows), np.int64),
+        state.limit[line], limits.amount[rows],
+    )  # fmt: skip
+
+
+def nothing() -> Decisions:
+    """Nobody is written to, no limit and no price is touched."""
+    return Decisions(no_limits(), no_contacts(), no_prices(), no_executions())
+
+
+def no_limits() -> Limits:
+    none = np.zeros(0, np.int64)
+    return Limits(none, none, none, none, none, none, none.astype(bool))
+
+
+def no_contacts() -> Contacts:
+    none = np.zeros(0, np.int64)
+    return Contacts(none, none, none, none, none, none.astype(float), none.astype(bool), none.astype(object))
+
+
+def no_executions() -> Executions:
+    none = np.zeros(0, np.int64)
+    return Executions(none.astype(object), none, none, none, none, none)
+
+
+def no_prices() -> Prices:
+    none = np.zeros(0, np.int64)
+    return Prices(none, none.astype(float), none, none)
 
 
 def _limits(chance: Chance, folk: People, accounts: Book, state: State, month: Month) -> Limits:
@@ -139,6 +220,13 @@ def apply_limits(state: State, limits: Limits, month: Month) -> None:
     state.extra_until[limits.line[temporary]] = limits.until[temporary]
 
 
+def apply_prices(state: State, prices: Prices, month: Month) -> None:
+    """Put prices into force; those that ran out fall back to the published ones 牌价."""
+    state.price[state.price_until < month.first] = 1.0
+    state.price[prices.account] = prices.factor
+    state.price_until[prices.account] = prices.until
+
+
 def _contacts(chance: Chance, folk: People, accounts: Book, state: State, month: Month) -> Contacts:
     """Who is asked what; the likelier a customer seems to say yes, the likelier the contact."""
     cycles, _ = past_due_at_end(accounts, state, Month(month.number - 1))
@@ -149,6 +237,7 @@ def _contacts(chance: Chance, folk: People, accounts: Book, state: State, month:
     chances[INSTALMENT_OFFER] = np.where(clean & (closing > 150_000), np.clip(closing / 2_500_000, 0.06, 0.35), 0)
     chances[WAKE_OFFER] = np.where(clean & (idle > 150), np.where(idle > 900, 0.04, 0.12), 0)
     chances[WALLET_OFFER] = np.where(clean & (idle < 90) & (month.month % 3 == 0), 0.08, 0)
+    chances[CASH_OFFER] = np.where(clean & (idle < 90) & (closing > 50_000), 0.05, 0)
     chances[REMINDER] = np.where(alive & (cycles > 0), 0.9, 0)
     drawn = [
         chance.happens(chances[offer], f"offer {offer}", accounts.key, month=month.number)
@@ -171,6 +260,7 @@ def _contacts(chance: Chance, folk: People, accounts: Book, state: State, month:
         second=(9 * 3600 + chance.whole(10 * 3600, "contact second", key, month=month.number)),
         propensity=np.round(chances[offer, account] * np.where(offer == REMINDER, 1, 0.9), 4),
         held_out=(offer != REMINDER) & chance.happens(0.1, "held out", key, month=month.number),
+        decision_id=np.full(len(account), "", object),
     )
 
 

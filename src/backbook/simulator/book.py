@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from backbook.simulator.chance import Array, Chance
-from backbook.simulator.days import NEVER, months_of, number_of
+from backbook.simulator.days import NEVER, firsts_of, months_of
 from backbook.simulator.people import STUDENT, People
 from backbook.simulator.settings import (
     EARLY_CYCLE_DAYS,
@@ -60,11 +60,17 @@ class Book:
         return len(self.key)
 
 
+_OF_PERSONS = ("pressure", "tired", "bound", "refused")
+_OF_LINES = ("limit", "extra", "extra_until", "raised")
+
+
 @dataclass
 class State:
     """What a month hands to the next. Money in cents, days and months as whole numbers."""
 
     pressure: Array  # per person: what presses now
+    tired: Array  # per person: offers still in memory
+    bound: Array  # per person: the card lies in a wallet
     limit: Array  # per line
     extra: Array  # per line: a temporary limit on top
     extra_until: Array  # per line, day
@@ -94,6 +100,11 @@ class State:
     plans: Array  # plans ever made
     collected: Array  # day since which the account is in collection, or NEVER
     refused: Array  # person x channel: does not want offers there
+    price: Array  # what is charged of the product's rate on what revolves
+    price_until: Array  # day
+    points: Array  # earned in this calendar year
+    points_before: Array  # … and before it
+    allowance: Array  # booked against losses to come
 
     def save(self, file: Path) -> None:
         """Keep the state, to be lived on from with `State.load`."""
@@ -104,6 +115,16 @@ class State:
     def load(cls, file: Path) -> State:
         with np.load(file, allow_pickle=False) as kept:
             return cls(**{field.name: kept[field.name] for field in fields(cls)})
+
+    def copy(self) -> State:
+        return State(**{field.name: getattr(self, field.name).copy() for field in fields(self)})
+
+    def at(self, persons: Array, lines: Array, accounts: Array) -> State:
+        """The state of some people, their lines and their accounts, each in the order given."""
+        rows = dict.fromkeys(_OF_PERSONS, persons) | dict.fromkeys(_OF_LINES, lines)
+        return State(
+            **{field.name: getattr(self, field.name)[rows.get(field.name, accounts)].copy() for field in fields(self)}
+        )
 
     def outstanding(self) -> Array:
         """Instalment principal not yet due, per account."""
@@ -147,15 +168,14 @@ def book(settings: Settings, chance: Chance, folk: People) -> Book:
 
 
 def _opened(settings: Settings, chance: Chance, folk: People, person: Array, place: Array, key: Array) -> Array:
-    """Most came in the years before; six in a thousand of the book come each month."""
-    start, end = settings.first.first, number_of(settings.end)
-    newly = chance.happens(min(0.4, 0.006 * settings.months), "new", folk.number)[person]
+    """Most came in the years before, the others in the month of their arrival; a second account follows years later."""
+    start, arrives = settings.first.first, folk.arrives[person]
     before = start - 1 - (365 * (0.1 + 10 * chance.uniform("tenure", folk.number) ** 1.15)).astype(np.int64)[person]
     # Somebody who would have been a child came at nineteen.
     before = np.maximum(before, np.minimum(folk.birth[person] + 19 * 365 + 5, start - 40))
-    within = start + chance.whole(end - start - 10, "new day", folk.number)[person]
-    first = np.where(newly, within, before)
-    later = first + (chance.uniform("second day", key) * (end - 5 - first)).astype(np.int64)
+    within = firsts_of(arrives) + chance.whole(28, "new day", folk.number)[person]
+    first = np.where(arrives > 0, within, before)
+    later = first + 30 - (1_200 * np.log1p(-chance.uniform("second day", key))).astype(np.int64)
     return np.where(place == 0, first, later)
 
 
@@ -197,6 +217,8 @@ def first_state(settings: Settings, chance: Chance, folk: People, accounts: Book
     plans = np.zeros((n, PLANS_AT_ONCE), np.int64)
     return State(
         pressure=folk.pressure + 0.7 * chance.normal("first pressure", folk.number),
+        tired=np.zeros(len(folk)),
+        bound=chance.happens(settings.wallet_share, "wallet bound", folk.number),
         limit=accounts.first_limit.copy(),
         extra=np.zeros(accounts.lines, np.int64),
         extra_until=np.zeros(accounts.lines, np.int64),
@@ -228,6 +250,11 @@ def first_state(settings: Settings, chance: Chance, folk: People, accounts: Book
         refused=np.stack(
             [chance.happens(share, f"refuses {k}", folk.number) for k, share in enumerate(REFUSING)], axis=1
         ),
+        price=np.ones(n),
+        price_until=whole.copy(),
+        points=np.where(accounts.opened < start, chance.whole(8_000, "first points", accounts.key), 0),
+        points_before=whole.copy(),
+        allowance=whole.copy(),
     )
 
 

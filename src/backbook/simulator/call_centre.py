@@ -7,16 +7,18 @@ himself has a number of the call centre's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbook.simulator.bank import APP, OFFERS, REMINDER, SMS
 from backbook.simulator.book import OPEN, REFUSING, State
+from backbook.simulator.chance import Array
 from backbook.simulator.days import Month, months_of
 from backbook.simulator.delivery import Cents, Codes, Delivery, Layout, Moments, by_id, serials, words
 from backbook.simulator.living import Facts
+from backbook.simulator.offers import APP, OFFERS, REMINDER, SMS
 from backbook.simulator.records import Registry
 from backbook.simulator.touch import Reactions, campaign_names, reactions, when
 from backbook.simulator.words import CITIES, COMPLAINTS
@@ -36,9 +38,12 @@ class CallCentre:
         first = month.number == self.registry.world.settings.first.number
         reacted = reactions(self.registry.world, facts)
         delivery.text(f"call_centre/kehu_{stamp}", self._callers(month, first), FILE)
-        delivery.text(f"call_centre/waihu_{stamp}", self._contacts(month, facts, reacted), FILE)
         delivery.text(f"call_centre/tuiding_{stamp}", self._consents(month, facts, reacted, first), FILE)
-        delivery.text(f"call_centre/tousu_{stamp}", self._feedback(month, state, facts), FILE)
+        delivery.text(f"call_centre/qingqiu_{stamp}", self._requests(month), FILE)
+        daily = month.number >= self.registry.world.settings.daily.number
+        contacts, feedback = self._contacts(month, facts, reacted), self._feedback(month, state, facts, daily)
+        delivery.flow("call_centre/waihu_{date}", month, self.part, contacts, contacts["时间"].days, FILE, daily=daily)
+        delivery.flow("call_centre/tousu_{date}", month, self.part, *feedback, FILE, daily=daily)
 
     def _callers(self, month: Month, first: bool) -> dict[str, object]:
         registry, chance = self.registry, self.registry.chance
@@ -70,7 +75,23 @@ class CallCentre:
             "建档时间": Moments(registry.call_since[rows], 32_400 + chance.whole(30_000, "first call", numbers), "%Y/%m/%d %H:%M"),
         }, "来电客户号")  # fmt: skip
 
-    def _contacts(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, object]:
+    def _requests(self, month: Month) -> dict[str, object]:
+        """Customers who want their tags deleted, or offers that are made to nobody in particular (PIPL 24, 47)."""
+        registry, chance = self.registry, self.registry.chance
+        numbers = registry.folk.number
+        asks = chance.happens(0.0015, "privacy request", numbers, month=month.number)
+        rows = np.flatnonzero(asks & (registry.call_since <= month.first))
+        key = numbers[rows]
+        day = month.first + chance.whole(month.length, "privacy day", key, month=month.number)
+        return by_id({
+            "请求号": serials("Q", month, self.part, len(rows)),
+            "来电客户号": self.registry.caller_id.take(pa.array(rows)),
+            "时间": Moments(day, 32_400 + chance.whole(30_000, "privacy second", key, month=month.number), "%Y/%m/%d %H:%M"),
+            "类型": Codes(chance.whole(2, "privacy kind", key, month=month.number), ["删除标签", "关闭个性化"]),
+            "坐席": Codes(chance.whole(40, "agent", key, month=month.number), [f"A{number:03d}" for number in range(40)]),
+        }, "请求号")  # fmt: skip
+
+    def _contacts(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, Any]:
         registry, made = self.registry, facts.decisions.contacts
         rows = np.flatnonzero(made.channel != APP)
         rows = rows[np.lexsort((made.account[rows], made.second[rows], made.day[rows]))]
@@ -95,6 +116,7 @@ class CallCentre:
             "结果": Codes(code, ["未发送", "未接通", "已送达", "同意", "拒绝", "退订"]),
             "送达时间": _minutes(when(made.day[rows], made.second[rows] + 60, delivered)),
             "成本": Cents(cents),
+            "决策号": made.decision_id[rows],
         }
 
     def _consents(self, month: Month, facts: Facts, reacted: Reactions, first: bool) -> dict[str, object]:
@@ -125,8 +147,11 @@ class CallCentre:
             "时间": Moments(day, second, "%Y/%m/%d %H:%M"),
         }, "客户号")  # fmt: skip
 
-    def _feedback(self, month: Month, state: State, facts: Facts) -> dict[str, object]:
-        """Answers to the satisfaction call and complaints, of those who have ever called."""
+    def _feedback(self, month: Month, state: State, facts: Facts, daily: bool) -> tuple[dict[str, Any], Array]:
+        """Answers to the satisfaction call and complaints, of those who have ever called; and the day it is told.
+
+        Where files come daily, a complaint is told when it is made, and again when it is settled.
+        """
         registry, chance, number = self.registry, self.registry.chance, month.number
         numbers = registry.folk.number
         there = (registry.call_since <= month.first) & _has_open_account(registry, state)
@@ -149,16 +174,24 @@ class CallCentre:
         )
         day = month.first + chance.whole(month.length - 6, "feedback day", key, month=number)
         second = 32_400 + chance.whole(30_000, "feedback second", key, month=number)
-        return by_id({
-            "工单号": serials("F", month, self.part, len(person)),
+        in_time = np.lexsort((second, day))
+        again = np.flatnonzero(is_complaint[in_time]) if daily else np.zeros(0, np.int64)
+        row = np.concatenate([np.arange(len(person)), again])
+        settled = np.arange(len(row)) >= len(person) if daily else np.ones(len(row), bool)
+        ids = serials("F", month, self.part, len(person)).take(pa.array(row))
+        rows = in_time[row]
+        person, is_complaint, topic, score = person[rows], is_complaint[rows], topic[rows], score[rows]
+        day, second = day[rows], second[rows]
+        return {
+            "工单号": ids,
             "来电客户号": self.registry.caller_id.take(pa.array(person)),
             "时间": Moments(day, second, "%Y/%m/%d %H:%M"),
             "类型": Codes(is_complaint.astype(np.int64), ["NPS", "投诉"]),
             "评分": pc.if_else(pa.array(is_complaint), "", words(score)),
             "主题": Codes(topic, [name for name, _ in COMPLAINTS]),
             "内容": Codes(topic, [text for _, text in COMPLAINTS]),
-            "办结时间": _minutes(when(day + 3, second, is_complaint)),
-        }, "工单号")  # fmt: skip
+            "办结时间": _minutes(when(day + 3, second, is_complaint & settled)),
+        }, np.where(settled & daily, day + 3, day)
 
 
 def _has_open_account(registry: Registry, state: State) -> np.ndarray:

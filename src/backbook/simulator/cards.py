@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from backbook.simulator.book import Book
 from backbook.simulator.chance import Array
-from backbook.simulator.days import NEVER, number_of
+from backbook.simulator.days import NEVER
 from backbook.simulator.living import World
 from backbook.simulator.spending import has_supplementary, has_virtual
 
@@ -70,14 +70,11 @@ def cards(world: World) -> Cards:
 
 
 def _replaced(world: World, issued: Array) -> Array:
-    """The day of a replacement: renewed at the end of five years, or lost."""
-    settings, chance, key = world.settings, world.chance, world.accounts.key
-    start, end = settings.first.first, number_of(settings.end)
-    renewal = issued + VALID_DAYS
-    lost = chance.happens(0.04 * settings.months / 24, "lost card", key)
-    lost_on = start + chance.whole(end - start - 10, "lost day", key)
-    lost_on = np.where(lost & (lost_on > issued + 30), lost_on, NEVER)
-    first = np.minimum(np.where(renewal <= end - 10, renewal, NEVER), lost_on)
+    """The day of a replacement: renewed at the end of five years, or lost, as one card in fifty is each year."""
+    start = world.settings.first.first
+    life = -365 / 0.02 * np.log1p(-world.chance.uniform("lost day", world.accounts.key))
+    lost_on = np.maximum(start, issued + 30) + np.minimum(life, 100_000).astype(np.int64)
+    first = np.minimum(issued + VALID_DAYS, lost_on)
     return np.where(first >= start, first, NEVER)
 
 
@@ -89,12 +86,14 @@ def _later(world: World, what: str, mean: int) -> tuple[Array, Array]:
 
 
 def _has_neighbour(world: World) -> Array:
-    """A supplementary card is held by the neighbour in number; parts begin at even numbers."""
-    return (world.accounts.person ^ 1) < len(world.folk)
+    """A supplementary card is held by the neighbour in number; parts begin at even numbers, newcomers have none."""
+    number = world.folk.number[world.accounts.person]
+    there: Array = (number | 1) < world.settings.customers
+    return there
 
 
 def _assembled(world: World, columns: dict[int, tuple[Array, Array, Array]], replaced: Array) -> Cards:
-    accounts, end = world.accounts, number_of(world.settings.end)
+    accounts, end = world.accounts, world.settings.last.last
     account, kind, issued, activated = [], [], [], []
     for which, (there, its_issued, its_activated) in columns.items():
         chosen = np.flatnonzero(there & (its_issued <= end))

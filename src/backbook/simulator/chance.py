@@ -30,12 +30,13 @@ class Chance:
     True
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, future: int = 0) -> None:
+        """`future` 0 is what happens; any other is another life from any month on, of the same people."""
+        self.seed, self.future = seed, future
 
     def bits(self, purpose: str, who: Array, *, month: int = 0, draw: Array | int | None = None) -> Array:
         """64 bits for each of `who` (whole numbers), as unsigned integers."""
-        base = np.uint64(_purpose(self.seed, purpose, month))
+        base = np.uint64(_purpose(self.seed, purpose, month, self.future if month else 0))
         mixed = _mix(np.asarray(who).astype(np.uint64) * _WHO + base)
         if draw is None:
             return mixed
@@ -100,8 +101,9 @@ class Chance:
 
 
 @cache
-def _purpose(seed: int, purpose: str, month: int) -> int:
-    digest = blake2b(f"{seed}/{purpose}/{month}".encode(), digest_size=8).digest()
+def _purpose(seed: int, purpose: str, month: int, future: int) -> int:
+    name = f"{seed}/{purpose}/{month}" + (f"/{future}" if future else "")
+    digest = blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") & _MASK
 
 

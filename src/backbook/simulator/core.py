@@ -7,21 +7,37 @@ month's end, the rest as what is new since the last delivery.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from backbook.simulator.bank import BY_CUSTOMER, FIXED, total_cap
+from backbook.simulator.bank import BY_CUSTOMER, FIXED, REASONS, total_cap
 from backbook.simulator.book import BILL, CLOSED, State
 from backbook.simulator.cards import Cards, cards
 from backbook.simulator.chance import Array
 from backbook.simulator.days import NEVER, Month, months_of
-from backbook.simulator.delivery import Cents, Codes, Days, Delivery, Layout, Moments, Same, by_id, serials, words
+from backbook.simulator.delivery import (
+    TABLE,
+    Cents,
+    Codes,
+    Days,
+    Delivery,
+    Layout,
+    Moments,
+    Same,
+    by_id,
+    end_to_end,
+    rows_of,
+    serials,
+    words,
+)
 from backbook.simulator.living import Facts, PlanRows, World, plan_rows
 from backbook.simulator.marks import marks
 from backbook.simulator.people import OCCUPATIONS
-from backbook.simulator.postings import PURCHASE, REFUND, Postings
+from backbook.simulator.postings import CASH, PURCHASE, REFUND, Postings, joined
 from backbook.simulator.records import Registry
+from backbook.simulator.rewards import BENEFITS
 from backbook.simulator.settings import DAYS_TO_PAY, PRODUCTS
 from backbook.simulator.words import ABROAD, CATEGORIES, CITIES
 
@@ -29,7 +45,6 @@ OLD = Layout(separator="|+|", header=False, ending=".dat", control="ctl")
 OLD_PACKED = Layout(separator="|+|", header=False, ending=".dat", packed=True, control="ctl", sums="TZZE")
 HIVE = Layout(separator="\x01", header=False, ending=".txt", packed=True, control="ctl", sums="JYJE")
 BARS = Layout(separator="|", ending=".txt", packed=True, control="ctl", sums="BQYH")
-TABLE = Layout(ending=".csv", control="ctl")
 
 _MERCHANTS = [name for row in CATEGORIES for name in row[5].split()]
 _WALLETS = ("01", "02", "03")  # WeChat Pay, Alipay, UnionPay
@@ -54,21 +69,31 @@ class Core:
         first = month.number == self.world.settings.first.number
         if first and self.part == 1:
             delivery.text(f"core/CPXX_{stamp}", _products(), TABLE)
+        daily = month.number >= self.world.settings.daily.number
         delivery.text(f"core/KHXX_{stamp}", self._customers(month, first), OLD)
         delivery.text(f"core/ZHXX_{stamp}", self._accounts(month, state, facts), OLD_PACKED)
         delivery.text(f"core/KPXX_{stamp}", self._cards(month, state, first), TABLE)
         delivery.text(f"core/EDXX_{stamp}", self._limits(month, state, facts, first), TABLE)
-        delivery.text(f"core/JYLS_{stamp}", self._postings(month, facts.postings), HIVE)
-        delivery.text(f"core/SQJJ_{stamp}", self._declined(month, facts), TABLE)
+        self._postings(delivery, month, facts, daily)
         delivery.text(f"core/ZDXX_{stamp}", self._statements(month, state, facts), BARS)
         delivery.text(f"core/FQXX_{stamp}", self._plans(month, state, facts), TABLE)
         delivery.text(f"core/BJXX_{stamp}", self._marks(month, state, facts, first), TABLE)
         delivery.text(f"core/ZXBG_{stamp}", self._bureau(month, state), TABLE)
         delivery.text(f"core/GSXX_{stamp}", self._assignments(month, first), TABLE)
         delivery.text(f"core/GXXX_{stamp}", self._relations(month, first), TABLE)
+        delivery.text(f"core/JFLS_{stamp}", self._points(month, facts), TABLE)
+        delivery.text(f"core/QYHX_{stamp}", self._benefits(month, facts), TABLE)
+        delivery.text(f"core/ZCXX_{stamp}", self._holdings(month), TABLE)
+        delivery.text(f"core/SFPF_{stamp}", self._outside_scores(month, state), TABLE)
+        delivery.text(f"core/BQKB_{stamp}", self._wide(month, state, first), TABLE)
+        delivery.text(f"core/HPXX_{stamp}", self._executions(month, facts), TABLE)
 
     def _account(self, rows: Array) -> pa.Array:
         return self.registry.account_id.take(pa.array(rows))
+
+    def _customer_of(self, number: Array) -> Array:
+        """Customer numbers of people of any part."""
+        return self.registry.customer_numbers(number * 2).to_numpy(zero_copy_only=False)
 
     def _customer(self, record: Array) -> pa.Array:
         return self.registry.customer_no.take(pa.array(record))
@@ -205,7 +230,34 @@ class Core:
             "SPJG": Codes(np.concatenate([np.ones(len(never), np.int64), changes.granted.astype(np.int64)]), ["0", "1"]),
         }, "KHH")  # fmt: skip
 
-    def _postings(self, month: Month, posted: Postings) -> dict[str, object]:
+    def _postings(self, delivery: Delivery, month: Month, facts: Facts, daily: bool) -> None:
+        """Postings and requests; from the day on which files come daily, a few come late and a few are corrected."""
+        posted = facts.postings
+        rows = self._posted(month, posted)
+        if not daily:
+            delivery.flow("core/JYLS_{date}", month, self.part, rows, posted.day, HIVE, daily=False)
+            asked = self._requests(month, facts.declined.asked, facts.declined.reason, None)
+            delivery.flow("core/SQLS_{date}", month, self.part, asked, facts.declined.asked.day, TABLE, daily=False)
+            return
+        luck = self.world.chance.uniform("late posting", self.world.accounts.key[posted.account] * 100_000 + posted.second, month=month.number)
+        bought = posted.code == PURCHASE
+        late = bought & (luck < 0.003) & (posted.day + 2 <= month.last)
+        # The merchant told first was the payment company's; what is corrected comes again three days later.
+        mended = np.flatnonzero(bought & (luck > 0.998) & (posted.day + 3 <= month.last))
+        told = rows | {"SHMC": Codes(np.where(np.isin(np.arange(len(posted)), mended), -1, posted.merchant), _MERCHANTS)}
+        again = {name: rows_of(column, mended) for name, column in rows.items()}
+        day = np.concatenate([posted.day + 2 * late, posted.day[mended] + 3])
+        both = {name: end_to_end(told[name], again[name]) for name in rows}
+        delivery.flow("core/JYLS_{date}", month, self.part, both, day, HIVE, daily=True)
+        spent = np.flatnonzero(np.isin(posted.code, (PURCHASE, CASH)))
+        asked = joined([posted.at(spent), facts.declined.asked])
+        reason = np.concatenate([np.zeros(len(spent), np.int64), facts.declined.reason])
+        became = np.concatenate([spent, np.full(len(facts.declined.asked), -1)])
+        requests = self._requests(month, asked, reason, Codes(became, rows["JYLSH"]))
+        order = np.lexsort((asked.account, asked.second, asked.day))
+        delivery.flow("core/SQLS_{date}", month, self.part, requests, asked.day[order], TABLE, daily=True)
+
+    def _posted(self, month: Month, posted: Postings) -> dict[str, Any]:
         number = serials("", month, self.part, len(posted))
         spent = (posted.code == PURCHASE) | (posted.code == REFUND)
         bought = np.where(spent | (posted.city >= 0), posted.account, -1)
@@ -235,10 +287,11 @@ class Core:
             "YBBZ": Codes(abroad, [row[2] for row in ABROAD]),
         }
 
-    def _declined(self, month: Month, facts: Facts) -> dict[str, object]:
-        asked = facts.declined.asked
+    def _requests(self, month: Month, asked: Postings, reason: Array, became: Codes | None) -> dict[str, Any]:
+        """Requests at a till in the order of time; before files came daily, only those that were refused are known."""
         order = np.lexsort((asked.account, asked.second, asked.day))
-        asked, reason = asked.at(order), facts.declined.reason[order]
+        asked, reason = asked.at(order), reason[order]
+        posted = Codes(np.full(len(asked), -1), [""]) if became is None else rows_of(became, order)
         return {
             "SQLSH": serials("A", month, self.part, len(asked)),
             "ZH": self._account(asked.account),
@@ -249,6 +302,7 @@ class Core:
             "MCC": Codes(asked.category, [row[1] for row in CATEGORIES]),
             "SHMC": Codes(asked.merchant, _MERCHANTS),
             "QBDM": Codes(asked.wallet, _WALLETS),
+            "RZLSH": posted,
         }
 
     def _statements(self, month: Month, state: State, facts: Facts) -> dict[str, object]:
@@ -371,23 +425,127 @@ class Core:
             "KSRQ": Days(np.where(moves[rows], month.first, registry.created[rows])),
         }, "KHH")  # fmt: skip
 
+    def _points(self, month: Month, facts: Facts) -> dict[str, object]:
+        moved = facts.rewards
+        order = np.lexsort((moved.kind, self.registry.account_rank[moved.account], moved.second, moved.day))
+        earned = moved.kind[order] == 0
+        return {
+            "JFLSH": serials("P", month, self.part, len(order)),
+            "ZH": self._account(moved.account[order]),
+            "SJ": Moments(moved.day[order], moved.second[order], "%Y%m%d%H%M%S"),
+            "LX": Codes(moved.kind[order], ["1", "2", "3"]),
+            "JF": moved.points[order],
+            "DQRQ": Days(np.where(earned, moved.expires[order], NEVER)),
+            "CB": Cents(moved.cost[order]),
+        }
+
+    def _benefits(self, month: Month, facts: Facts) -> dict[str, object]:
+        used = facts.rewards
+        order = np.lexsort((self.registry.account_rank[used.use_account], used.use_second, used.use_day))
+        return {
+            "HXLSH": serials("B", month, self.part, len(order)),
+            "ZH": self._account(used.use_account[order]),
+            "QYMC": Codes(used.benefit[order], BENEFITS),
+            "SJ": Moments(used.use_day[order], used.use_second[order], "%Y%m%d%H%M%S"),
+            "SL": np.ones(len(order), np.int64),
+            "CB": Cents(used.use_cost[order]),
+            "HZF": Codes(used.benefit[order], ["机场服务公司", "洗车连锁"]),
+        }
+
+    def _holdings(self, month: Month) -> dict[str, object]:
+        """What customers hold in the bank besides the card: a third of the customers each month, as of its end."""
+        folk, chance = self.world.folk, self.world.chance
+        turn = chance.whole(3, "holding turn", folk.number)
+        there = np.flatnonzero((turn == month.number % 3) & (self.registry.created[: len(folk)] <= month.last))
+        wealth = np.log(folk.income[there] / 9_000)
+        kinds = (("deposit", 0.55, 1.0, 2.2), ("payroll", 0.22, 0.3, 0.8), ("mortgage", 0.10, 0.8, 40.0), ("loan", 0.07, 0.2, 6.0), ("wealth", 0.16, 1.6, 7.0))  # fmt: skip
+        person, kind, amount = [], [], []
+        for place, (name, share, grows, months) in enumerate(kinds):
+            numbers = folk.number[there]
+            odds = np.log(share / (1 - share)) + grows * wealth
+            has = np.flatnonzero(chance.happens(1 / (1 + np.exp(-odds)), f"holds {name}", numbers))
+            mood = np.exp(0.9 * chance.normal(f"{name} size", numbers[has]) + 0.15 * chance.normal(f"{name} now", numbers[has], month=month.number))
+            person.append(there[has])
+            kind.append(np.full(len(has), place))
+            amount.append(np.round(folk.income[there[has]] * months * mood).astype(np.int64) * 100)
+        return by_id({
+            "KHH": self._customer(np.concatenate(person)),
+            "CPLX": Codes(np.concatenate(kind), ["CK", "DF", "FD", "DK", "LC"]),
+            "YE": Cents(np.concatenate(amount)),
+        }, "KHH")  # fmt: skip
+
+    def _outside_scores(self, month: Month, state: State) -> dict[str, object]:
+        """Scores bought from two vendors for one customer in six each month; one is worth more than the other."""
+        folk, chance, number = self.world.folk, self.world.chance, month.number
+        turn = chance.whole(6, "score turn", folk.number)
+        there = np.flatnonzero((turn == number % 6) & (self.registry.created[: len(folk)] <= month.last))
+        numbers, pressure = folk.number[there], state.pressure[there] + 0.3 * folk.need[there]
+        good = 620 - 35 * (0.6 * pressure + 1.1 * chance.normal("score one", numbers, month=number))
+        poor = 600 - 40 * (0.2 * pressure + 1.2 * chance.normal("score two", numbers, month=number))
+        n = len(there)
+        value = np.round(np.clip(np.concatenate([good, poor]), 300, 850)).astype(np.int64)
+        vendor = np.repeat([0, 1], n)
+        return by_id({
+            "KHH": self._customer(np.concatenate([there, there])),
+            "GYS": Codes(vendor, ["百川数据", "云图科技"]),
+            "PFMC": Codes(vendor, ["共债分", "行为分"]),
+            "FZ": value,
+            "SQBH": pa.compute.binary_join_element_wise("SQ", self._customer(np.concatenate([there, there])), ""),
+            "FY": Cents(np.where(vendor == 0, 120, 35)),
+        }, "KHH")  # fmt: skip
+
+    def _wide(self, month: Month, state: State, first: bool) -> dict[str, object]:
+        """The wide table of tags that the bank had before: drawn twice a year, and for new customers when they come."""
+        registry, folk, chance = self.registry, self.world.folk, self.world.chance
+        created = months_of(registry.created)
+        due = first or month.month in (1, 7)
+        rows = np.flatnonzero((created <= month.number) if due else (created == month.number))
+        person = registry.person[rows]
+        numbers = folk.number[person]
+        drives = chance.happens(np.where(folk.taste[person] == 2, 0.75, 0.18), "tagged driver", numbers)
+        wealth = folk.income[person] * np.exp(0.4 * chance.normal("tagged wealth", numbers))
+        child = chance.happens(np.where(folk.married[person], 0.55, 0.04), "tagged parent", numbers)
+        return by_id({
+            "KHH": self._customer(rows),
+            "CZBZ": drives,
+            "ZNBZ": child,
+            "ZCDJ": Codes(np.searchsorted([7_000, 14_000, 30_000], wealth), ["D", "C", "B", "A"]),
+            "GZRBZ": chance.happens(np.clip(0.12 + 0.3 * (folk.occupation[person] < 3), 0, 1), "tagged payroll", numbers),
+        }, "KHH")  # fmt: skip
+
+    def _executions(self, month: Month, facts: Facts) -> dict[str, object]:
+        """What became of each decision that the core was given: executed, refused or executed in part."""
+        done = facts.decisions.executions
+        return {
+            "JCH": done.decision_id,
+            "SJ": Moments(done.day, np.full(len(done.day), 7_200), "%Y%m%d%H%M%S"),
+            "ZT": Codes(done.status, ["1", "2", "3"]),
+            "DM": Codes(done.code, REASONS),
+            "YZ": Cents(done.before),
+            "XZ": Cents(done.after),
+        }
+
     def _relations(self, month: Month, first: bool) -> dict[str, object]:
-        """Households, and holders of supplementary cards; each tie once, from the first to the second."""
+        """Households, holders of supplementary cards, and who brought a newcomer; each tie once."""
         registry, folk = self.registry, self.world.folk
-        one = np.flatnonzero(registry.household & (folk.number % 2 == 0) & (np.arange(len(folk)) + 1 < len(folk)))
+        one = np.flatnonzero(registry.household & (folk.number % 2 == 0))
         since = np.maximum(registry.created[one], registry.created[np.minimum(one + 1, len(folk) - 1)])
         held = np.flatnonzero(self.cards.kind == 2)
         giver = self.world.accounts.person[self.cards.account[held]]
-        persons = np.concatenate([one, giver])
-        others = np.concatenate([one + 1, self.cards.holder[held]])
-        starts = np.concatenate([since, self.cards.issued[held]])
-        kind = np.repeat([0, 1], [len(one), len(held)])
+        chance, settings = self.world.chance, self.world.settings
+        brought = np.flatnonzero((folk.arrives > 0) & chance.happens(0.3, "brought", folk.number))
+        by = chance.whole(settings.customers, "brought by", folk.number[brought])
+        persons = np.concatenate([self._customer_of(folk.number[one]), self._customer_of(folk.number[giver]), self._customer_of(by)])
+        holder = folk.number[self.cards.holder[held]]
+        others = np.concatenate([self._customer_of(folk.number[one + 1]), self._customer_of(holder), self._customer_of(folk.number[brought])])
+        starts = np.concatenate([since, self.cards.issued[held], registry.created[brought]])
+        kind = np.repeat([0, 1, 2], [len(one), len(held), len(brought)])
         now = months_of(starts) == month.number
         chosen = np.flatnonzero(now | (starts < month.first) if first else now)
         return by_id({
-            "KHH": self._customer(persons[chosen]),
-            "DFKHH": self._customer(others[chosen]),
-            "GXLX": Codes(kind[chosen], ["H", "F"]),
+            "KHH": pa.array(persons[chosen], pa.string()),
+            "DFKHH": pa.array(others[chosen], pa.string()),
+            "GXLX": Codes(kind[chosen], ["H", "F", "T"]),
             "KSRQ": Days(starts[chosen]),
         }, "KHH")  # fmt: skip
 
@@ -415,4 +573,5 @@ def _products() -> dict[str, object]:
         "XFRLL": pa.array([f"{product.purchase_rate:.5f}" for product in PRODUCTS]),
         "QXRLL": pa.array([f"{product.cash_rate:.5f}" for product in PRODUCTS]),
         "MXQ": pa.array(["50"] * len(PRODUCTS)),
+        "JFBL": pa.array([f"{product.points_per_yuan:.1f}" for product in PRODUCTS]),
     }

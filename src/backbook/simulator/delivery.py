@@ -12,7 +12,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backbook.simulator.chance import Array
-from backbook.simulator.days import NEVER, Month
+from backbook.simulator.days import NEVER, Month, date_of
 
 # Files that wait for their writer at once: what they hold is memory.
 WAITING = 6
@@ -43,6 +43,9 @@ class Layout:
     ending: str = ".csv"
     sums: str | None = None  # the column whose sum stands in the .ctl file
     control: str | None = None  # "ctl" rows and sum, "ok" an empty marker
+
+
+TABLE = Layout(ending=".csv", control="ctl")
 
 
 class Delivery:
@@ -68,6 +71,23 @@ class Delivery:
         """One delimited file; one without rows is delivered when it has a header to show."""
         self._later(lambda: _write_text(self.folder, name, columns, layout))
 
+    def flow(
+        self, name: str, month: Month, part: int, columns: Mapping[str, Any], day: Array, layout: Layout, *, daily: bool
+    ) -> None:
+        """What happened in a month, `day` being the day on which each row is delivered: a file a month, or a file a day.
+
+        `name` holds {date}, as YYYYMMDD or, for systems that like dashes, YYYY-MM-DD.
+        """
+        if not daily:
+            self.text(f"{_dated(name, month.last)}_{part:03d}", columns, layout)
+            return
+        order = np.argsort(day, kind="stable")
+        bounds = np.searchsorted(day[order], np.arange(month.first, month.last + 2))
+        for nth in range(month.length):
+            rows = order[bounds[nth] : bounds[nth + 1]]
+            chosen = {each: rows_of(column, rows) for each, column in columns.items()}
+            self.text(f"{_dated(name, month.first + nth)}_{part:03d}", chosen, layout)
+
     def workbook(self, name: str, columns: Mapping[str, Any]) -> None:
         self._later(lambda: _write_workbook(self.folder / f"{name}.xlsx", columns))
 
@@ -78,6 +98,33 @@ class Delivery:
         while len(self._waiting) >= WAITING:
             self._waiting.pop(0).result()
         self._waiting.append(self._writer.submit(write))
+
+
+def _dated(name: str, day: int) -> str:
+    form = "%Y-%m-%d" if "{date:-}" in name else "%Y%m%d"
+    return name.replace("{date:-}", "{date}").replace("{date}", f"{date_of(day):{form}}")
+
+
+def rows_of(column: Any, rows: Array) -> Any:
+    """Some rows of a column of any kind."""
+    if isinstance(column, Cents):
+        return Cents(column.cents[rows], None if column.given is None else column.given[rows])
+    if isinstance(column, Days):
+        return replace(column, days=column.days[rows])
+    if isinstance(column, Moments):
+        return replace(column, days=column.days[rows], seconds=column.seconds[rows])
+    if isinstance(column, Codes):
+        return replace(column, positions=column.positions[rows])
+    if isinstance(column, Same):
+        return replace(column, rows=len(rows))
+    return column.take(pa.array(rows)) if isinstance(column, pa.Array | pa.ChunkedArray) else column[rows]
+
+
+def end_to_end(first: Any, then: Any) -> Any:
+    """The rows of one column and then of another of its kind."""
+    if isinstance(first, Cents) and first.given is None:
+        return Cents(np.concatenate([first.cents, then.cents]))
+    return pa.concat_arrays([words(first), words(then)])
 
 
 def _write_text(folder: Path, name: str, columns: Mapping[str, Any], layout: Layout) -> None:

@@ -12,18 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backbook.simulator.bank import (
-    INSTALMENT_OFFER,
-    REMINDER,
-    WAKE_OFFER,
-    Decisions,
-    apply_limits,
-)
+from backbook.simulator.bank import Decisions, apply_limits, apply_prices
 from backbook.simulator.billing import bill, past_due_at_end
 from backbook.simulator.book import CLOSED, OPEN, WRITTEN_OFF, Book, State, book, first_state, sleep_hazard, wake_hazard
 from backbook.simulator.chance import Array, Chance
 from backbook.simulator.days import NEVER, Month
-from backbook.simulator.paying import Wishes, miss_probability, pay
+from backbook.simulator.offers import (
+    REMINDER,
+    WAKE_OFFER,
+    WALLET_OFFER,
+    Forced,
+    Wishes,
+    remember_contacts,
+    wishes,
+)
+from backbook.simulator.paying import miss_probability, pay
 from backbook.simulator.people import People, people
 from backbook.simulator.postings import (
     ALL_AT_ONCE,
@@ -46,7 +49,9 @@ from backbook.simulator.settings import (
     UNUSED,
     Settings,
 )
-from backbook.simulator.spending import Requests, spend
+from backbook.simulator.profit import contact_costs, profit
+from backbook.simulator.rewards import Rewards, reward
+from backbook.simulator.spending import Requests, may_spend, spend
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,12 @@ class Facts:
     written_off: Array
     pressure: Array  # of each person
     miss_probability: Array
+    closing_hazard: Array
     woken: Array
+    bound: Array  # persons who put the card into a wallet
+    wishes: Wishes
+    rewards: Rewards
+    profit: Array  # account x LINES of profit, cents
     opted_out: Array  # rows of the contacts that were answered with: never again
     asked_to_close: Array
     in_collection: Array  # account, since: cases that began or ended
@@ -107,77 +117,105 @@ def begin(settings: Settings, numbers: Array) -> tuple[World, State]:
     return World(settings, chance, folk, accounts), first_state(settings, chance, folk, accounts)
 
 
-def live(world: World, state: State, month: Month, decisions: Decisions) -> Facts:
-    """Live one month; `state` becomes that of its last day."""
+def live(
+    world: World,
+    state: State,
+    month: Month,
+    decisions: Decisions,
+    *,
+    forced: Forced | None = None,
+    in_detail: bool = True,
+) -> Facts:
+    """Live one month; `state` becomes that of its last day.
+
+    Without detail the postings lack merchants, places, wallets and cards; everything else is the same.
+    """
     chance, folk, accounts = world.chance, world.folk, world.accounts
+    opening = state.total()
     apply_limits(state, decisions.limits, month)
+    apply_prices(state, decisions.prices, month)
     _press(world, state, month)
-    woken = _wake(world, state, month, decisions)
-    wishes = Wishes(_instalment_wishes(world, decisions))
+    wished = wishes(folk, accounts, state, decisions.contacts.reached(), forced)
+    remember_contacts(accounts, state, decisions.contacts.reached())
+    woken = _wake(world, state, month, wished)
+    bound = _bind(world, state, month, wished)
     risk = miss_probability(folk, accounts, state, np.arange(len(accounts)))
 
-    paid_first = pay(chance, folk, accounts, state, month, False, wishes)
+    paid_first = pay(chance, folk, accounts, state, month, False, wished)
     _post_all(state, paid_first)
     settled = np.flatnonzero(~accounts.early & (state.statement_month == month.number - 1))
     settled_bills, settled_in_time = state.bill[settled], state.in_time[settled]
 
-    spent, declined = spend(chance, folk, accounts, state, month, world.settings.wallet_share)
+    spent, declined = spend(chance, folk, accounts, state, month, in_detail=in_detail)
     cycle_end = month.first + accounts.cycle_day - 1
     before = spent.day <= cycle_end[spent.account]
     post(state, spent.at(before))
     charged, billed = bill(accounts, state, month)
     post(state, spent.at(~before))
-    paid_then = pay(chance, folk, accounts, state, month, True, wishes)
+    paid_then = pay(chance, folk, accounts, state, month, True, wished)
     _post_all(state, paid_then)
     _remember_use(state, spent)
 
     opted_out = _opt_out(world, state, month, decisions)
-    asked_to_close = _ask_to_close(world, state, month)
+    leaves = closing_hazard(world, state)
+    asked_to_close = _ask_to_close(world, state, month, leaves)
     ended = _close(world, state, month)
     cycles, days = past_due_at_end(accounts, state, month)
     state.blocked = (state.blocked & (cycles > 0)) | (cycles >= 2)
     lost, written_off = _write_off(world, state, month, days)
     collection = _collect(state, month, cycles)
     plans_ended = _finished_plans(state)
-    everything = together([spent, *paid_first, *charged, *paid_then, *ended, *lost])
+    everything = together([spent, *paid_first, *charged, *paid_then, *ended, *lost], sort=in_detail)
+    rewards = reward(world.chance, accounts, state, month, everything)
+    contacts = contact_costs(accounts, state, decisions.contacts, woken, bound)
+    earned = profit(accounts, state, month, everything, rewards, contacts, opening, cycles, billed)
     return Facts(
         month, decisions, everything, declined, settled, settled_bills, settled_in_time, np.flatnonzero(billed),
-        plans_ended, cycles, days, written_off, state.pressure.copy(), risk, woken, opted_out, asked_to_close, *collection,
+        plans_ended, cycles, days, written_off, state.pressure.copy(), risk, leaves, woken, bound, wished, rewards, earned,
+        opted_out, asked_to_close, *collection,
     )  # fmt: skip
 
 
 def _press(world: World, state: State, month: Month) -> None:
     """What presses moves back to its mean; now and then a shock (a job, a bill, an illness)."""
     folk, chance, number = world.folk, world.chance, month.number
+    here = folk.arrives <= number  # nothing is drawn for who has not come yet
     strikes = chance.happens(0.0085 * np.exp(-0.5 * folk.stability), "shock", folk.number, month=number)
     size = 1.2 - 1.0 * np.log1p(-chance.uniform("shock size", folk.number, month=number))
-    mean = folk.pressure + world.settings.downturn
+    mean = folk.pressure + world.settings.downturn_in(month)
     drift = 0.26 * chance.normal("drift", folk.number, month=number)
-    state.pressure = mean + 0.92 * (state.pressure - mean) + drift + strikes * np.minimum(size, 4.5)
+    moved = mean + 0.92 * (state.pressure - mean) + drift + strikes * np.minimum(size, 4.5)
+    state.pressure = np.where(here, moved, state.pressure)
 
 
-def _wake(world: World, state: State, month: Month, decisions: Decisions) -> Array:
+def _wake(world: World, state: State, month: Month, wished: Wishes) -> Array:
     """Cards fall asleep and wake; an offer adds to waking, or takes from it. Returns who woke."""
     folk, accounts, chance = world.folk, world.accounts, world.chance
-    asked = np.zeros(len(accounts))
-    made = decisions.contacts
-    reached = (made.offer == WAKE_OFFER) & ~made.held_out
-    asked[made.account[reached]] = 0.06 * folk.wake_taste[accounts.person[made.account[reached]]]
+    here = (accounts.opened <= month.last) & (state.status == OPEN)
+    usual = wake_hazard(folk, accounts.person)
     luck = chance.uniform("sleep", accounts.key, month=month.number)
-    wakes = ~state.awake & (luck < np.clip(wake_hazard(folk, accounts.person) + asked, 0, 1))
+    wakes = here & ~state.awake & (luck < np.clip(usual + wished.added[WAKE_OFFER], 0, 1))
+    asked = np.clip(usual + wished.offered[WAKE_OFFER], 0, 1)
+    wished.note(WAKE_OFFER, np.arange(len(accounts)), asked, usual, here & ~state.awake)
     unused = folk.habit[accounts.person] == UNUSED
-    falls = state.awake & (luck < np.where(unused, 0.6, sleep_hazard(folk, accounts.person)))
+    falls = here & state.awake & (luck < np.where(unused, 0.6, sleep_hazard(folk, accounts.person)))
     state.awake = (state.awake | wakes) & ~falls
     return np.flatnonzero(wakes)
 
 
-def _instalment_wishes(world: World, decisions: Decisions) -> Array:
-    wishes = np.zeros(len(world.accounts))
-    made = decisions.contacts
-    reached = (made.offer == INSTALMENT_OFFER) & ~made.held_out
-    account = made.account[reached]
-    wishes[account] = world.folk.instalment_taste[world.accounts.person[account]]
-    return wishes
+def _bind(world: World, state: State, month: Month, wished: Wishes) -> Array:
+    """Who puts the card into a wallet (绑卡), of their own accord or because of an offer. Returns the persons."""
+    folk, accounts = world.folk, world.accounts
+    person = accounts.person
+    free = may_spend(accounts, state, month) & ~state.bound[person]
+    usual = np.clip(0.012 * np.exp(0.3 * folk.digital[person]), 0, 0.2)
+    binds = np.clip(usual + wished.added[WALLET_OFFER], 0, 1)
+    luck = world.chance.uniform("binds", accounts.key, month=month.number)
+    asked = np.clip(usual + wished.offered[WALLET_OFFER], 0, 1)
+    wished.note(WALLET_OFFER, np.arange(len(accounts)), asked, usual, free)
+    bound = np.unique(person[free & (luck < binds)])
+    state.bound[bound] = True
+    return bound
 
 
 def _post_all(state: State, parts: list[Postings]) -> None:
@@ -195,6 +233,7 @@ def _opt_out(world: World, state: State, month: Month, decisions: Decisions) -> 
     """Contacts tire: a few answer with never again, the fewer the more they like to be asked."""
     made, person = decisions.contacts, world.accounts.person[decisions.contacts.account]
     tired = np.array([0.004, 0.006, 0.030])[made.channel] * np.exp(-0.5 * world.folk.loyalty[person])
+    tired = tired * (1 + 0.4 * state.tired[person])
     says = world.chance.happens(tired, "opts out", world.accounts.key[made.account], month=month.number)
     rows = np.flatnonzero(says & ~made.held_out & (made.offer != REMINDER))
     state.refused[person[rows], made.channel[rows]] = True
@@ -213,14 +252,20 @@ def _collect(state: State, month: Month, cycles: Array) -> tuple[Array, Array]:
     return rows[0], rows[1]
 
 
-def _ask_to_close(world: World, state: State, month: Month) -> Array:
-    folk, accounts, chance = world.folk, world.accounts, world.chance
-    person = accounts.person
-    hazard = (
-        0.0022 * np.exp(-0.6 * folk.loyalty[person] + 0.25 * folk.price_taste[person]) * np.where(state.awake, 1.0, 2.0)
-    )
+def closing_hazard(world: World, state: State) -> Array:
+    """The chance that a customer asks to close an account within a month; part of the truth."""
+    folk, person = world.folk, world.accounts.person
+    dearer = (state.price - 1) * (1.5 + folk.price_taste[person])
+    odds = -0.6 * folk.loyalty[person] + 0.25 * folk.price_taste[person] + dearer
+    hazard: Array = np.clip(0.0022 * np.exp(odds) * np.where(state.awake, 1.0, 2.0), 0, 1)
+    return hazard
+
+
+def _ask_to_close(world: World, state: State, month: Month, hazard: Array) -> Array:
+    accounts = world.accounts
     there = (state.status == OPEN) & (accounts.opened < month.first - 60)
-    asks = there & ~state.leaving & ~state.blocked & chance.happens(hazard, "leaves", accounts.key, month=month.number)
+    asks = world.chance.happens(hazard, "leaves", accounts.key, month=month.number)
+    asks &= there & ~state.leaving & ~state.blocked
     state.leaving = state.leaving | asks
     return np.flatnonzero(asks)
 

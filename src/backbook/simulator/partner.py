@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,8 @@ class Partner:
         stamp = f"{month.end:%Y-%m-%d}_{self.part:03d}"
         first = month.number == self.registry.world.settings.first.number
         delivery.workbook(f"partner/member_{stamp}", self._members(month, first))
-        delivery.text(f"partner/order_{stamp}", self._orders(month), ORDERS)
+        orders, daily = self._orders(month), month.number >= self.registry.world.settings.daily.number
+        delivery.flow("partner/order_{date:-}", month, self.part, orders, orders["ordered_at"].days, ORDERS, daily=daily)
 
     def _members(self, month: Month, first: bool) -> dict[str, object]:
         registry, chance = self.registry, self.registry.chance
@@ -53,7 +55,7 @@ class Partner:
             "Joined": Days(registry.member_since[rows], "%d/%m/%Y"),
         }, "Member No")  # fmt: skip
 
-    def _orders(self, month: Month) -> dict[str, object]:
+    def _orders(self, month: Month) -> dict[str, Any]:
         registry, chance, number = self.registry, self.registry.chance, month.number
         folk = registry.folk
         rate = np.where(registry.member_since <= month.first, 0.35 * np.exp(0.4 * folk.activity), 0)

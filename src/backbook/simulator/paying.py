@@ -6,13 +6,12 @@ settles the oldest unpaid minimum first, so that delinquency builds and cures mo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backbook.simulator.book import AGES, FRESH, ON, OPEN, Book, State
 from backbook.simulator.chance import Array, Chance
 from backbook.simulator.days import Month
+from backbook.simulator.offers import CASH_OFFER, INSTALMENT_OFFER, REMINDER, Wishes, chance_of
 from backbook.simulator.people import People
 from backbook.simulator.postings import (
     CASH_LOAN,
@@ -37,13 +36,6 @@ BILL_PLAN, PURCHASE_PLAN, CASH_PLAN = range(3)
 _DEEPER = np.array([0.0, 2.4, 3.7, 4.7, 5.2, 5.5, 5.8] + [6.0] * (AGES - 6))
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What an offer adds, in this month, to the odds of turning a bill into instalments; zero where none was made."""
-
-    instalment: Array
-
-
 def unpaid_statements(due: Array) -> Array:
     """How many statements back the oldest unpaid minimum lies; -1 where nothing is unpaid."""
     unpaid = due > 0
@@ -52,7 +44,11 @@ def unpaid_statements(due: Array) -> Array:
 
 
 def miss_probability(folk: People, accounts: Book, state: State, who: Array) -> Array:
-    """The chance that nothing is paid on the present statement; part of the truth."""
+    """The chance that nothing is paid on the present statement when nobody reminds; part of the truth."""
+    return chance_of(_miss_odds(folk, accounts, state, who))
+
+
+def _miss_odds(folk: People, accounts: Book, state: State, who: Array) -> Array:
     person = accounts.person[who]
     line = accounts.line[who]
     used = per_line(accounts, np.maximum(state.total(), 0))[line] / np.maximum(state.limit[line], 1)
@@ -60,8 +56,7 @@ def miss_probability(folk: People, accounts: Book, state: State, who: Array) -> 
     weight = np.where(behind == 0, 0.74, 0.35)  # who is behind is held there by more than the pressure of the day
     odds = -4.70 + weight * state.pressure[person] + 1.8 * (np.minimum(used, 1.2) - 0.5) + _DEEPER[behind]
     odds = odds - 0.25 * folk.diligence[person] - 0.4 * accounts.autopay[who]
-    probability: Array = 1 / (1 + np.exp(-odds))
-    return probability
+    return np.asarray(odds)
 
 
 def pay(
@@ -70,7 +65,8 @@ def pay(
     """The payments on statements that fall due in this month, for early or for late cycle days."""
     due_here = (accounts.early == early) & (state.status == OPEN) & (state.billed > 0)
     who = np.flatnonzero(due_here)
-    missed = chance.happens(miss_probability(folk, accounts, state, who), "miss", accounts.key[who], month=month.number)
+    odds = _miss_odds(folk, accounts, state, who) + wishes.added[REMINDER, who]
+    missed = chance.happens(chance_of(odds), "miss", accounts.key[who], month=month.number)
     able = who[~missed]
     plans = _into_instalments(chance, folk, accounts, state, month, able, wishes)
     able = able[state.billed[able] > 0]
@@ -129,7 +125,10 @@ def _towards_target(chance: Chance, folk: People, accounts: Book, state: State, 
     """Who revolves pays what brings the debt near the utilisation that feels right."""
     person, line = accounts.person[able], accounts.line[able]
     drift = 0.05 * chance.normal("payment drift", accounts.key[able], month=month.number)
-    feels_right = np.clip(folk.target[person] + 0.12 * np.clip(state.pressure[person], -1, 2.5) + drift, 0, 1)
+    # What costs less is paid back later.
+    cheaper = 0.35 * (1 - state.price[able]) * np.clip(1 + 0.5 * folk.price_taste[person], 0, 3)
+    pressed = 0.12 * np.clip(state.pressure[person], -1, 2.5)
+    feels_right = np.clip(folk.target[person] + pressed + drift + cheaper, 0, 1)
     share = state.limit[line] * np.where(accounts.place[able] == 0, 1.0, 0.4)
     too_much: Array = np.maximum(state.total()[able] - (feels_right * share).astype(np.int64), 0)
     return too_much
@@ -158,30 +157,34 @@ def _into_instalments(
     key, person = accounts.key[able], accounts.person[able]
     fresh = np.minimum(state.bill[able, FRESH], state.billed[able])
     wish = np.array([-9.0, -4.0, 1.0, -2.2, -2.6])[folk.habit[person]] + 0.25 * np.clip(state.pressure[person], -1, 2)
-    wish = wish + wishes.instalment[able]
-    wants = (fresh >= 100_000) & chance.happens(1 / (1 + np.exp(-wish)), "instalment", key, month=month.number)
+    added, offered = wishes.added[INSTALMENT_OFFER, able], wishes.offered[INSTALMENT_OFFER, able]
+    wants = (fresh >= 100_000) & chance.happens(chance_of(wish + added), "instalment", key, month=month.number)
     share = 0.5 + 0.5 * chance.uniform("instalment share", key, month=month.number)
     principal = (fresh * share).astype(np.int64) // 10_000 * 10_000
     kind = np.where(chance.happens(0.3, "single purchase", key, month=month.number), PURCHASE_PLAN, BILL_PLAN)
-    chosen = wants & (principal >= 80_000)
+    possible = (fresh >= 100_000) & (principal >= 80_000)
+    wishes.note(INSTALMENT_OFFER, able, chance_of(wish + offered), chance_of(wish), possible)
+    chosen = wants & possible
     of_bill = _open_plans(chance, accounts, state, month, able[chosen], principal[chosen], kind[chosen])
     settle(state, able[chosen], principal[chosen], in_time=np.ones(int(chosen.sum()), bool))
-    return [of_bill, *_cash_loans(chance, folk, accounts, state, month, able[~chosen])]
+    return [of_bill, *_cash_loans(chance, folk, accounts, state, month, able[~chosen], wishes)]
 
 
 def _cash_loans(
-    chance: Chance, folk: People, accounts: Book, state: State, month: Month, able: Array
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, able: Array, wishes: Wishes
 ) -> list[Postings]:
     """现金分期: at most 50,000 yuan and two years (CN-20)."""
     key, person, line = accounts.key[able], accounts.person[able], accounts.line[able]
     wish = -4.9 + 0.5 * state.pressure[person] + 0.5 * folk.need[person] + 1.0 * (folk.habit[person] >= INSTALMENT)
-    wants = chance.happens(1 / (1 + np.exp(-wish)), "cash loan", key, month=month.number) & ~state.blocked[able]
+    added, offered = wishes.added[CASH_OFFER, able], wishes.offered[CASH_OFFER, able]
+    wants = chance.happens(chance_of(wish + added), "cash loan", key, month=month.number)
     free = state.limit[line] - per_line(accounts, state.total())[line]
     share = 0.3 + 0.5 * chance.uniform("cash loan share", key, month=month.number)
     principal = np.minimum((free * share).astype(np.int64) // 100_000 * 100_000, 5_000_000)
-    chosen = wants & (principal >= 100_000)
     # Two accounts of a line may not both take what is left of it.
-    chosen &= accounts.place[able] == 0
+    possible = (principal >= 100_000) & (accounts.place[able] == 0) & ~state.blocked[able]
+    wishes.note(CASH_OFFER, able, chance_of(wish + offered), chance_of(wish), possible)
+    chosen = wants & possible
     account, principal = able[chosen], principal[chosen]
     turned = _open_plans(chance, accounts, state, month, account, principal, np.full(len(account), CASH_PLAN))
     paid_out = postings(turned.account, turned.day, turned.second, CASH_LOAN, -turned.amount)

@@ -12,7 +12,6 @@ from statistics import NormalDist
 import numpy as np
 
 from backbook.simulator.chance import Array, Chance
-from backbook.simulator.days import number_of
 from backbook.simulator.settings import HABITS, INSTALMENT, UNUSED, Settings
 from backbook.simulator.words import CITIES
 
@@ -31,8 +30,9 @@ class People:
     """One row per person, in the order of `number`."""
 
     number: Array
+    arrives: Array  # month of the first account of who comes after the start, else 0
     birth: Array  # day
-    age: Array  # at the end, years
+    age: Array  # at the start, years
     woman: Array
     city: Array
     education: Array  # 0 other, 1 college, 2 bachelor, 3 master
@@ -48,8 +48,11 @@ class People:
     loyalty: Array
     digital: Array
     price_taste: Array
-    instalment_taste: Array  # what an offer adds to the wish for instalments; below zero for some
-    wake_taste: Array  # what an offer adds to the wish to use a sleeping card; below zero for some
+    # how an offer is met, about 0.4 on average and below zero for some
+    instalment_taste: Array
+    wake_taste: Array
+    wallet_taste: Array
+    cash_taste: Array
     habit: Array  # position in HABITS
     taste: Array  # position in TASTES
     budget: Array  # yuan a month spent by card when nothing presses
@@ -69,7 +72,7 @@ def _seen(settings: Settings, chance: Chance, numbers: Array) -> dict[str, Array
     age_years = np.clip(
         20 + 46 * chance.uniform("age", numbers) ** 1.5 + 2 * chance.normal("age more", numbers), 19, 72
     )
-    birth = number_of(settings.end) - (age_years * 365.25).astype(np.int64)
+    birth = settings.first.first - (age_years * 365.25).astype(np.int64)
     city = chance.pick([place[5] for place in CITIES], "city", numbers)
     education = chance.pick([28, 32, 33, 7], "education", numbers)
     occupation = chance.pick([38, 12, 8, 12, 14, 13, 0, 3], "occupation", numbers)
@@ -81,6 +84,7 @@ def _seen(settings: Settings, chance: Chance, numbers: Array) -> dict[str, Array
     income = 9_000 * _PAY[occupation] * _CITY_PAY[size - 1] * np.clip(prime, 0.6, 1) * np.exp(0.12 * (education - 1))
     income = income * np.exp(0.42 * chance.normal("income", numbers))
     return {
+        "arrives": arrivals(settings, numbers),
         "birth": birth,
         "age": age_years,
         "woman": chance.happens(0.47, "gender", numbers),
@@ -92,12 +96,27 @@ def _seen(settings: Settings, chance: Chance, numbers: Array) -> dict[str, Array
     }
 
 
+def numbers_of(settings: Settings, first: int, end: int) -> Array:
+    """The people of the part of `first` to `end` - 1: those there at the start, and its share of who came since."""
+    share = [round(settings.newcomers * bound / settings.customers) for bound in (first, end)]
+    months = np.arange(settings.months)[:, None]
+    come = settings.customers + months * settings.newcomers + np.arange(share[0], share[1])
+    return np.concatenate([np.arange(first, end), come.ravel()])
+
+
+def arrivals(settings: Settings, numbers: Array) -> Array:
+    """The month in which each of these people comes; 0 for those there at the start."""
+    nth = (numbers - settings.customers) // max(settings.newcomers, 1)
+    return np.where(numbers < settings.customers, 0, settings.first.number + nth)
+
+
 def _hidden(settings: Settings, chance: Chance, numbers: Array, seen: dict[str, Array]) -> People:
     need = chance.normal("need", numbers)
     wealth = np.log(seen["income"] / 9_000)
     stability = 0.8 * chance.normal("stability", numbers) - _RISK[seen["occupation"]]
     habit = _habit(settings, chance, numbers, need)
     activity = chance.normal("activity", numbers)
+    digital = chance.normal("digital", numbers) - 0.03 * (seen["age"] - 38)
     share = np.exp(-0.98 + 0.50 * chance.normal("share", numbers) + 0.15 * activity)
     return People(
         number=numbers,
@@ -108,10 +127,12 @@ def _hidden(settings: Settings, chance: Chance, numbers: Array, seen: dict[str, 
         diligence=chance.normal("diligence", numbers) - 0.2 * need,
         activity=activity,
         loyalty=chance.normal("loyalty", numbers),
-        digital=chance.normal("digital", numbers) - 0.03 * (seen["age"] - 38),
+        digital=digital,
         price_taste=chance.normal("price", numbers) - 0.3 * wealth,
         instalment_taste=0.45 + 0.55 * chance.normal("instalment taste", numbers) + 0.3 * (habit == INSTALMENT),
-        wake_taste=0.40 + 0.40 * chance.normal("wake taste", numbers),
+        wake_taste=0.45 + 0.40 * chance.normal("wake taste", numbers),
+        wallet_taste=0.40 + 0.40 * chance.normal("wallet taste", numbers) + 0.05 * digital,
+        cash_taste=0.45 + 0.55 * chance.normal("cash taste", numbers) + 0.10 * need,
         habit=habit,
         taste=chance.whole(5, "taste", numbers),
         budget=np.clip(seen["income"] * share, 150, 60_000),

@@ -59,30 +59,50 @@ class Postings:
         return len(self.account)
 
     def at(self, rows: Array) -> Postings:
-        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        n = int(rows.sum()) if rows.dtype == bool else len(rows)
+        return Postings(**{name: _taken(getattr(self, name), rows, n) for name in COLUMNS})
+
+
+COLUMNS = tuple(field.name for field in fields(Postings))
+
+
+def _taken(column: Array, rows: Array, n: int) -> Array:
+    # A column that says the same of every row is one value, however many rows there are.
+    return np.broadcast_to(column[0], n) if _is_one_value(column) else column[rows]
+
+
+def _is_one_value(column: Array) -> bool:
+    return len(column) > 0 and column.strides == (0,)
 
 
 def postings(account: Array, day: Array, second: Array, code: Array | int, amount: Array, **more: Array) -> Postings:
     """Postings of which only what is named differs from the usual."""
     n = len(account)
-    usual = {
-        name: np.full(n, -1, np.int64) for name in ("category", "merchant", "city", "abroad", "wallet", "reverses")
-    }
-    usual |= {"online": np.zeros(n, bool), "card": np.zeros(n, np.int64)}
+    none = np.broadcast_to(np.int64(-1), n)
+    usual = dict.fromkeys(("category", "merchant", "city", "abroad", "wallet", "reverses"), none)
+    usual |= {"online": np.broadcast_to(np.False_, n), "card": np.broadcast_to(np.int64(0), n)}
     codes = np.broadcast_to(np.asarray(code, np.int64), n)
     return Postings(account=account, day=day, second=second, code=codes, amount=amount, **(usual | more))
 
 
 def joined(parts: list[Postings]) -> Postings:
     """The rows of all parts, part after part."""
-    return Postings(
-        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Postings)}
-    )
+    return Postings(**{name: _end_to_end([getattr(part, name) for part in parts if len(part)]) for name in COLUMNS})
 
 
-def together(parts: list[Postings]) -> Postings:
-    """All postings of a month in the order of time; `reverses` must only point into the first part."""
+def _end_to_end(columns: list[Array]) -> Array:
+    if not columns:
+        return np.zeros(0, np.int64)
+    if all(_is_one_value(column) and column[0] == columns[0][0] for column in columns):
+        return np.broadcast_to(columns[0][0], sum(map(len, columns)))
+    return np.concatenate(columns)
+
+
+def together(parts: list[Postings], *, sort: bool = True) -> Postings:
+    """All postings of a month, in the order of time; `reverses` must only point into the first part."""
     whole = joined(parts)
+    if not sort:
+        return whole
     order = np.lexsort((whole.account, whole.second, whole.day))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))

@@ -67,7 +67,10 @@ class Registry:
 
     @cached_property
     def customer_no(self) -> pa.Array:
-        key = self.folk.number[self.person] * 2 + self.again
+        return self.customer_numbers(self.folk.number[self.person] * 2 + self.again)
+
+    def customer_numbers(self, key: Array) -> pa.Array:
+        """Numbers of the core's records: twice the person, and one more for a second record."""
         return _numbers(1_000_000_000 + self.chance.shuffled("customer number", key, bits=32))
 
     @cached_property
@@ -214,14 +217,10 @@ class Registry:
     def document(self) -> pa.Array:
         """18 digits with a right check digit and an impossible region."""
         numbers = self.folk.number
-        # Two people under one number: one in a thousand has the neighbour's.
-        other = np.minimum(numbers ^ 1, self.world.settings.customers - 1)
-        shared = (
-            self.chance.happens(0.001, "shared document", numbers)
-            & (other - numbers[0] < len(numbers))
-            & (other >= numbers[0])
-        )
-        position = np.where(shared, other - numbers[0], np.arange(len(numbers)))
+        # Two people under one number 同号异人: one in a thousand has the neighbour's.
+        there = np.arange(len(numbers))
+        shared = self.chance.happens(0.001, "shared document", numbers) & self.has_neighbour
+        position = np.where(shared, there ^ 1, there)
         region = 10_000 + self.chance.whole(90_000, "document region", numbers)
         serial = self.chance.whole(500, "document serial", numbers) * 2 + ~self.folk.woman
         made = [
@@ -257,8 +256,13 @@ class Registry:
 
     @cached_property
     def household(self) -> Array:
-        whole_pair = (self.folk.number ^ 1) < self.world.settings.customers
-        return self.chance.happens(0.2, "household", self.folk.number // 2) & whole_pair
+        return self.chance.happens(0.2, "household", self.folk.number // 2) & self.has_neighbour
+
+    @cached_property
+    def has_neighbour(self) -> Array:
+        """Who was there at the start in a pair: parts begin at even numbers, so both stand side by side."""
+        there: Array = (self.folk.number | 1) < self.world.settings.customers
+        return there
 
     @cached_property
     def employer(self) -> pa.Array:

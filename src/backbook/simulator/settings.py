@@ -7,7 +7,7 @@ measurement of any bank.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from backbook.errors import NotAllowed
@@ -20,15 +20,26 @@ UNUSED, FULL, INSTALMENT, REVOLVER, MINIMUM = range(5)
 # Lived through before the first file, so that balances and delinquency have reached their level.
 WARM_UP_MONTHS = 15
 
+# Phones have 28 bits, four to a person.
+MOST_CUSTOMERS = 50_000_000
+
 # Customers that are simulated and written together: what one part needs is memory, not disk.
 PART = 50_000
 
 
+# New customers a month, as a share of those there at the start.
+NEWCOMERS = 0.006
+
+
 @dataclass(frozen=True)
 class Settings:
-    """One made-up issuer; `end` is the last day of its last month."""
+    """One made-up issuer. `end` is the last day of its last month.
 
-    customers: int
+    Who the people are and how they live follows from the seed, `customers` and the first month alone: an issuer that
+    was made until October and one that was made until December are the same until October.
+    """
+
+    customers: int  # there at the start; others come later
     months: int
     seed: int
     end: date
@@ -40,7 +51,11 @@ class Settings:
     app_share: float = 0.72
     partner_share: float = 0.10
     caller_share: float = 0.30
+    # What a bad year adds to the pressure on everybody, and the month in which it begins (None: from the start).
     downturn: float = 0.0
+    downturn_from: date | None = None
+    # From this month on files come daily and approved requests are told too; before it history comes by the month.
+    daily_from: date | None = None
 
     def __post_init__(self) -> None:
         if self.customers < 1:
@@ -49,12 +64,16 @@ class Settings:
             raise NotAllowed(
                 f"{self.months} months cannot be simulated. At least 3 are needed: one to look back on, one to decide on, one to see."
             )
+        if self.customers > MOST_CUSTOMERS:
+            raise NotAllowed(f"{self.customers:,} customers are more than there are numbers for. At most {MOST_CUSTOMERS:,}.")
         if not 0 <= self.seed < 2**63:
             raise NotAllowed(f"The seed {self.seed} is not possible. It is a whole number from 0 to {2**63 - 1}.")
         if self.end != month_of(self.end).end:
             raise NotAllowed(
                 f"The simulation cannot end on {self.end}: it runs in whole months. The last day of that month is {month_of(self.end).end}."
             )
+        if not -3 <= self.downturn <= 3:
+            raise NotAllowed(f"A downturn of {self.downturn} is not possible. It lies between -3 (a boom) and 3.")
         self._check_mix()
 
     def _check_mix(self) -> None:
@@ -81,6 +100,26 @@ class Settings:
         """The month in which life begins, unseen."""
         return Month(self.first.number - WARM_UP_MONTHS)
 
+    @property
+    def daily(self) -> Month:
+        """The first month that is delivered day by day."""
+        return month_of(self.daily_from) if self.daily_from else self.last
+
+    @property
+    def newcomers(self) -> int:
+        """New customers a month."""
+        return round(NEWCOMERS * self.customers)
+
+    def downturn_in(self, month: Month) -> float:
+        begins = month_of(self.downturn_from).number if self.downturn_from else 0
+        return self.downturn if month.number >= begins else 0.0
+
+    def until(self, month: Month) -> Settings:
+        """The same issuer, made until another month."""
+        return replace(
+            self, months=month.number - self.first.number + 1, end=month.end, daily_from=self.daily.end.replace(day=1)
+        )
+
 
 @dataclass(frozen=True)
 class Product:
@@ -93,15 +132,16 @@ class Product:
     limit_of_income: float  # the first limit as a multiple of the monthly income
     weight: float
     fee_free_uses: int  # uses in a year that waive the annual fee
+    points_per_yuan: float
 
 
 PRODUCTS = (
-    Product("1001", "标准普卡", "classic", 0, 0.0005, 0.0005, 1.9, 34, 0),
-    Product("1002", "标准金卡", "gold", 20_000, 0.0005, 0.0005, 2.7, 36, 5),
-    Product("1003", "白金卡", "platinum", 68_000, 0.00045, 0.0005, 4.0, 9, 12),
-    Product("1004", "青春卡", "young", 0, 0.0005, 0.0005, 1.4, 12, 0),
-    Product("1005", "车主联名卡", "cobrand", 20_000, 0.0005, 0.0005, 2.5, 7, 6),
-    Product("1006", "社保金融政策卡", "policy", 0, 0.0005, 0.0005, 1.2, 2, 0),
+    Product("1001", "标准普卡", "classic", 0, 0.0005, 0.0005, 1.9, 34, 0, 1),
+    Product("1002", "标准金卡", "gold", 20_000, 0.0005, 0.0005, 2.7, 36, 5, 1),
+    Product("1003", "白金卡", "platinum", 68_000, 0.00045, 0.0005, 4.0, 9, 12, 1.5),
+    Product("1004", "青春卡", "young", 0, 0.0005, 0.0005, 1.4, 12, 0, 1),
+    Product("1005", "车主联名卡", "cobrand", 20_000, 0.0005, 0.0005, 2.5, 7, 6, 1),
+    Product("1006", "社保金融政策卡", "policy", 0, 0.0005, 0.0005, 1.2, 2, 0, 1),
 )
 
 # Statement days: either the due date (20 days later) always falls into the same month, or always into the next.

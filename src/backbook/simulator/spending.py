@@ -6,7 +6,7 @@ feels right. Each request is an authorisation; those beyond the limit are declin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from backbook.simulator.people import People
 from backbook.simulator.postings import CASH, CASH_FEE, PURCHASE, REFUND, Postings, joined, per_line, postings
 from backbook.simulator.settings import CASH_FEE_LEAST, CASH_FEE_SHARE, FULL, SEASON
 from backbook.simulator.words import CATEGORIES, CITIES, TASTES
+
+# How much oftener a card is used that lies in a wallet, and how much more rarely one that does not.
+_WITH_WALLET = (1.05, 0.85)
 
 NO_REASON, OVER_LIMIT, WRONG_CODE = range(3)
 
@@ -30,10 +33,10 @@ class Requests:
 
 
 def spend(
-    chance: Chance, folk: People, accounts: Book, state: State, month: Month, wallet_share: float
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, *, in_detail: bool
 ) -> tuple[Postings, Requests]:
     """The purchases, refunds, cash advances and their fees of a month, and what was declined."""
-    wanted = _purchases(chance, folk, accounts, state, month, wallet_share)
+    wanted = _purchases(chance, folk, accounts, state, month, in_detail)
     advances = _advances(chance, folk, accounts, state, month)
     everything = joined([wanted, advances])
     reason = _reasons(chance, accounts, state, month, everything)
@@ -50,12 +53,13 @@ def may_spend(accounts: Book, state: State, month: Month) -> Array:
 
 
 def _purchases(
-    chance: Chance, folk: People, accounts: Book, state: State, month: Month, wallet_share: float
+    chance: Chance, folk: People, accounts: Book, state: State, month: Month, in_detail: bool
 ) -> Postings:
     able = np.flatnonzero(may_spend(accounts, state, month))
     person = accounts.person[able]
     share = np.where(accounts.place[able] == 0, 1.0, 0.45)
-    count = chance.count(folk.purchases[person] * share**0.5, "purchases", accounts.key[able], month=month.number)
+    often = folk.purchases[person] * share**0.5 * np.where(state.bound[person], *_WITH_WALLET)
+    count = chance.count(often, "purchases", accounts.key[able], month=month.number)
     typical = _budget(chance, folk, accounts, state, month, able) * share**0.5 / folk.purchases[person]
     owner = np.repeat(np.arange(len(able)), count)
     nth = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
@@ -65,17 +69,23 @@ def _purchases(
     category = _category(draw, folk.taste[person][owner])
     day, second = _moment(draw, month)
     amount = _amount(draw, category, typical[owner])
-    online = draw.uniform("online") < _column(4)[category] + 0.1 * np.tanh(folk.digital[person][owner])
-    bound = chance.happens(wallet_share, "wallet bound", folk.number[person])[owner]
-    wallet = np.where(bound & (draw.uniform("wallet use") < 0.82), draw.pick("wallet", [46, 44, 10]), -1)
-    city, abroad = _where(draw, folk.city[person][owner], online)
-    card = _card(chance, draw, accounts, account, wallet, day)
     after = day >= accounts.activated[account]
-    made = postings(
-        account, day, second, PURCHASE, amount, category=category, merchant=_merchant(draw, category),
-        city=city, abroad=abroad, online=online, wallet=np.where(abroad >= 0, -1, wallet), card=card,
+    made = postings(account, day, second, PURCHASE, amount, category=category)
+    return (_detailed(made, draw, chance, folk, accounts, state) if in_detail else made).at(after)
+
+
+def _detailed(made: Postings, draw: _Draws, chance: Chance, folk: People, accounts: Book, state: State) -> Postings:
+    """The purchases with their merchants, places, wallets and cards."""
+    account, category = made.account, made.category
+    person = accounts.person[account]
+    online = draw.uniform("online") < _column(4)[category] + 0.1 * np.tanh(folk.digital)[person]
+    in_wallet = state.bound[person] & (draw.uniform("wallet use") < 0.82)
+    wallet = np.where(in_wallet, draw.pick("wallet", [46, 44, 10]), -1)
+    city, abroad = _where(draw, folk.city[person], online)
+    return replace(
+        made, merchant=_merchant(draw, category), city=city, abroad=abroad, online=online,
+        wallet=np.where(abroad >= 0, -1, wallet), card=_card(chance, draw, accounts, account, wallet),
     )  # fmt: skip
-    return made.at(after)
 
 
 class _Draws:
@@ -151,7 +161,7 @@ def _where(draw: _Draws, home: Array, online: Array) -> tuple[Array, Array]:
     return np.where((luck < 0.07) & ~online, elsewhere, home), abroad
 
 
-def _card(chance: Chance, draw: _Draws, accounts: Book, account: Array, wallet: Array, day: Array) -> Array:
+def _card(chance: Chance, draw: _Draws, accounts: Book, account: Array, wallet: Array) -> Array:
     virtual = has_virtual(chance, accounts)[account] & (wallet >= 0) & (draw.uniform("card") < 0.6)
     supplementary = has_supplementary(chance, accounts)[account] & (draw.uniform("card") > 0.75)
     return np.where(virtual, 1, np.where(supplementary, 2, 0))

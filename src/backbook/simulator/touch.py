@@ -11,11 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from backbook.simulator.bank import APP, CALL, INSTALMENT_OFFER, OFFERS, REMINDER, WAKE_OFFER, WALLET_OFFER
 from backbook.simulator.chance import Array
 from backbook.simulator.days import NEVER, Month
 from backbook.simulator.delivery import Codes, Moments, words
 from backbook.simulator.living import Facts, World
+from backbook.simulator.offers import (
+    APP,
+    CALL,
+    CASH_OFFER,
+    INSTALMENT_OFFER,
+    OFFERS,
+    REMINDER,
+    WAKE_OFFER,
+    WALLET_OFFER,
+)
 from backbook.simulator.postings import CASH_LOAN, INTO_INSTALMENTS, PAYMENT, PAYMENT_BY_DEBIT
 
 DELIVERED, OPENED, CLICKED, ACCEPTED, REFUSED, OPTED_OUT = range(6)
@@ -29,6 +38,7 @@ class Reactions:
     opened: Array
     clicked: Array
     accepted: Array
+    answered: Array  # day on which it was accepted
     refused: Array
     opted_out: Array
 
@@ -41,7 +51,8 @@ def reactions(world: World, facts: Facts) -> Reactions:
     out = ~made.held_out
     reach = np.array([0.96, 0.94, 0.45])[made.channel]
     delivered = out & chance.happens(reach, "delivered", key, month=number)
-    accepted = delivered & _accepted(world, facts)
+    did, answered = _accepted(world, facts)
+    accepted = delivered & did
     opens = np.array([0.22, 0.0, 1.0])[made.channel] + np.where(made.channel == APP, 0.12 * digital, 0)
     opened = delivered & (chance.happens(opens, "opened", key, month=number) | (accepted & (made.channel == APP)))
     clicked = opened & (made.channel == APP) & (chance.happens(0.18, "clicked", key, month=number) | accepted)
@@ -54,35 +65,35 @@ def reactions(world: World, facts: Facts) -> Reactions:
     )
     opted_out = np.zeros(len(key), bool)
     opted_out[facts.opted_out] = True
-    return Reactions(delivered, opened, clicked, accepted, refused, opted_out & delivered)
+    return Reactions(delivered, opened, clicked, accepted, answered, refused, opted_out & delivered)
 
 
-def _accepted(world: World, facts: Facts) -> Array:
-    """Who did in the month, after the contact, what was offered."""
+def _accepted(world: World, facts: Facts) -> tuple[Array, Array]:
+    """Who did in the month, after the contact, what was offered, and the day on which."""
     made, posted, n = facts.decisions.contacts, facts.postings, len(world.accounts)
     turned = np.full(n, -1)
     cash = posted.account[posted.code == CASH_LOAN]
     plan = (posted.code == INTO_INSTALMENTS) & ~np.isin(posted.account, cash)
     turned[posted.account[plan]] = posted.day[plan]
-    woken = np.zeros(n, bool)
-    woken[facts.woken] = True
+    woken = np.full(n, -1)
+    used = np.isin(posted.account, facts.woken)
+    woken[posted.account[used]] = posted.day[used]
     paid = np.full(n, -1)
     payment = (posted.code == PAYMENT) | (posted.code == PAYMENT_BY_DEBIT)
     paid[posted.account[payment]] = posted.day[payment]
-    bound = (posted.wallet >= 0) & (posted.amount > 0)
-    binds = np.zeros(n, bool)
-    binds[posted.account[bound]] = True
-    some = world.chance.happens(0.06, "binds", world.accounts.key[made.account], month=facts.month.number)
-    return np.select(
-        [made.offer == INSTALMENT_OFFER, made.offer == WAKE_OFFER, made.offer == WALLET_OFFER, made.offer == REMINDER],
-        [
-            turned[made.account] >= made.day,
-            woken[made.account],
-            some & binds[made.account],
-            paid[made.account] >= made.day,
-        ],
-        default=False,
-    )
+    binds = np.full(len(world.folk), -1)
+    binds[facts.bound] = facts.month.last
+    borrowed = np.full(n, -1)
+    borrowed[cash] = posted.day[posted.code == CASH_LOAN]
+    days = {
+        INSTALMENT_OFFER: turned[made.account],
+        WAKE_OFFER: woken[made.account],
+        WALLET_OFFER: binds[world.accounts.person[made.account]],
+        CASH_OFFER: borrowed[made.account],
+        REMINDER: paid[made.account],
+    }
+    day = np.select([made.offer == offer for offer in days], list(days.values()), default=-1)
+    return day >= made.day, np.maximum(day, made.day)
 
 
 @dataclass(frozen=True)
