@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from backbook import __version__, run, simulator
 from backbook.errors import BadData, Refusal
@@ -202,20 +203,95 @@ def replay(
         raise typer.Exit(1)
 
 
-@app.command()
+class _NewByDefault(TyperGroup):
+    """`simulate DIR` makes an issuer, as `simulate new DIR` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = next((place for place, arg in enumerate(args) if not arg.startswith("-")), None)
+        helped = args in ([], ["--help"])
+        if not helped and (named is None or args[named] not in self.commands):
+            args = ["new", *args]
+        return super().parse_args(ctx, args)
+
+
+simulation = typer.Typer(
+    cls=_NewByDefault,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="A made-up card issuer: `simulate DIR` makes one, `step` lets it live on with your decisions, `measure` says what was likely.",
+)
+app.add_typer(simulation, name="simulate")
+Issuer = Annotated[Path, typer.Argument(metavar="DIR", help="where raw/ and truth/ of the made-up issuer lie")]
+
+
+@simulation.command("new")
 def simulate(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="where raw/ and truth/ are written")],
-    customers: Annotated[int, typer.Option(help="persons of the made-up issuer")] = 20_000,
+    customers: Annotated[int, typer.Option(help="customers at the start; others come later")] = 20_000,
     months: Annotated[int, typer.Option(help="months of history")] = 24,
     seed: Annotated[int, typer.Option(help="the same seed gives the same bytes")] = 1,
     end: Annotated[date | None, typer.Option(parser=_date, metavar="DATE", help="last month-end")] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="shares of customers, such as unused=0.1,full=0.4,instalment=0.2,revolver=0.2,minimum=0.1")
+    ] = None,
+    wallet: Annotated[float, typer.Option(help="share of customers whose card lies in a wallet at the start")] = 0.78,
+    downturn: Annotated[float, typer.Option(help="a bad year: what it adds to the pressure on everybody, such as 0.5")] = 0.0,
+    downturn_from: Annotated[date | None, typer.Option(parser=_date, metavar="DATE", help="when it begins")] = None,
+    daily_from: Annotated[
+        date | None, typer.Option(parser=_date, metavar="DATE", help="first month whose files come daily; usually the last")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="for books of several parts; usually as many as cores")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write the source systems of a made-up card issuer, with the truth about it beside them."""
+    more: dict[str, Any] = {"end": end} | ({"mix": simulator.mix(mix)} if mix else {})
+    more |= {"wallet_share": wallet, "downturn": downturn, "downturn_from": downturn_from, "daily_from": daily_from}
     with Progress(shown=not quiet) as progress:
-        options = {} if end is None else {"end": end}
-        simulator.simulate(directory, customers=customers, months=months, seed=seed, on_progress=progress, **options)
+        simulator.simulate(directory, customers, months, seed, on_progress=progress, processes=processes, **more)
     out.print(f"A made-up issuer of {customers:,} customers over {months} months lies in {directory}.")
+
+
+@simulation.command()
+def step(
+    directory: Issuer,
+    decisions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="new limits and prices: a CSV, or the lists/ folder of a run")
+    ] = None,
+    contacts: Annotated[Path | None, typer.Option(metavar="FILE", help="who is written to or called, a CSV")] = None,
+    month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="refuse unless this is the next month")] = None,
+    months: Annotated[int, typer.Option(help="how many; what is handed in is for the first")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Let the made-up issuer live one month more, with what you decide in place of what it would have done.
+
+    The customers react by their hidden truth and the month's files are appended under raw/. A FILE of decisions has the
+    columns account_id, new_limit (money) or price (share of the published rate), and if need be kind (fixed, temporary), on,
+    until, decision_id. A FILE of contacts has account_id, offer, channel, at, and if need be propensity, is_control, decision_id.
+    """
+    if months < 1:
+        raise typer.BadParameter("At least one month is lived.")
+    with Progress(shown=not quiet) as progress:
+        for nth in range(months):
+            given = {"decisions": decisions, "contacts": contacts, "month": month} if nth == 0 else {}
+            lived = simulator.step(directory, on_progress=progress, **given)
+            out.print(f"The month {lived.end:%Y-%m} was lived; its files lie in {directory / 'raw'}.")
+
+
+@simulation.command()
+def measure(
+    directory: Issuer,
+    accounts: Annotated[int, typer.Option(help="at least so many are lived on")] = 5_000,
+    futures: Annotated[int, typer.Option(help="lives of each account, for the chance of default")] = 200,
+    effects: Annotated[int, typer.Option(help="pairs of lives for the effect of each treatment")] = 24,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure what was likely from the last month on, by living on many times, and write it under truth/."""
+    with Progress(shown=not (quiet or as_json)) as progress:
+        found = simulator.measure(
+            directory, accounts=accounts, replays=futures, effect_replays=effects, on_progress=progress
+        )
+    _print(found if as_json else show.measured(found))
 
 
 @app.command("tokenise")

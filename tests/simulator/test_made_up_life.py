@@ -18,7 +18,7 @@ from backbook.simulator.book import BILL, OPEN, State
 from backbook.simulator.chance import Chance
 from backbook.simulator.days import Month
 from backbook.simulator.living import Facts, World, begin, live
-from backbook.simulator.people import people
+from backbook.simulator.people import numbers_of, people
 from backbook.simulator.postings import ALL_AT_ONCE, INSTALMENT, INTO_INSTALMENTS
 from backbook.simulator.records import Registry
 from backbook.simulator.settings import Settings
@@ -28,10 +28,16 @@ END = date(2026, 10, 31)
 
 def lived(customers: int, seed: int, months: int = 24) -> Iterator[tuple[World, State, Month, Facts]]:
     """The months of a small world, the warm-up included."""
-    world, state = begin(Settings(customers, months, seed, END), np.arange(customers))
+    world, state = world_of(customers, months, seed)
     for number in range(world.settings.warm_up.number, world.settings.last.number + 1):
         month = Month(number)
         yield world, state, month, step(world, state, month)
+
+
+def world_of(customers: int, months: int, seed: int, **more: object) -> tuple[World, State]:
+    """Everybody of a small issuer, newcomers included."""
+    settings = Settings(customers, months, seed, END, **more)  # type: ignore[arg-type]
+    return begin(settings, numbers_of(settings, 0, customers))
 
 
 def step(world: World, state: State, month: Month) -> Facts:
@@ -46,7 +52,7 @@ def sums(facts: Facts, accounts: int, *without: int) -> np.ndarray:
 @settings(max_examples=6, deadline=None)
 @given(some.integers(0, 10**6))
 def test_opening_balance_and_postings_give_the_closing_balance(seed: int) -> None:
-    world, state = begin(Settings(150, 6, seed, END), np.arange(150))
+    world, state = world_of(150, 6, seed)
     for number in range(world.settings.warm_up.number, world.settings.last.number + 1):
         before, total_before = state.ledger.copy(), state.total()
         facts = step(world, state, Month(number))
@@ -75,7 +81,7 @@ def test_statements_follow_from_what_was_posted(seed: int) -> None:
 
 
 def test_a_state_that_was_saved_is_lived_on_from_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    world, state = begin(Settings(200, 6, 3, END), np.arange(200))
+    world, state = world_of(200, 6, 3)
     first = world.settings.warm_up.number
     for number in range(first, first + 8):
         step(world, state, Month(number))
@@ -90,8 +96,8 @@ def test_a_state_that_was_saved_is_lived_on_from_as_if_nothing_had_happened(tmp_
 
 
 def test_another_decision_for_one_customer_leaves_all_others_as_they_were() -> None:
-    world, state = begin(Settings(200, 6, 3, END), np.arange(200))
-    other_world, other = begin(Settings(200, 6, 3, END), np.arange(200))
+    world, state = world_of(200, 6, 3)
+    other_world, other = world_of(200, 6, 3)
     theirs = other_world.accounts.line != 5
     other.limit[5] *= 3
     other.awake[~theirs] = ~other.awake[~theirs]  # so that they buy more, or less, than they did
@@ -103,9 +109,11 @@ def test_another_decision_for_one_customer_leaves_all_others_as_they_were() -> N
 
 
 def test_a_part_lives_the_same_life_alone_and_within_the_whole() -> None:
-    world, state = begin(Settings(200, 6, 3, END), np.arange(200))
-    part, its = begin(Settings(200, 6, 3, END), np.arange(100, 200))
-    inside = world.folk.number[world.accounts.person] >= 100
+    world, state = world_of(200, 6, 3)
+    settings = Settings(200, 6, 3, END)
+    part, its = begin(settings, numbers_of(settings, 100, 200))
+    inside = np.isin(world.accounts.key, part.accounts.key)
+    assert len(part.folk) > 100 and inside.sum() == len(part.accounts)
     for number in range(world.settings.warm_up.number, world.settings.warm_up.number + 10):
         step(world, state, Month(number))
         step(part, its, Month(number))
@@ -114,7 +122,7 @@ def test_a_part_lives_the_same_life_alone_and_within_the_whole() -> None:
 
 def test_the_book_looks_like_the_published_ones() -> None:
     """Wide bounds: 6,000 customers, not the whole market. Figures and sources: docs/simulator.md."""
-    world, state = begin(Settings(6_000, 24, 1, END), np.arange(6_000))
+    world, state = world_of(6_000, 24, 1)
     worst: list[np.ndarray] = []
     for number in range(world.settings.warm_up.number, world.settings.last.number + 1):
         facts = step(world, state, Month(number))
@@ -139,7 +147,8 @@ def test_the_book_looks_like_the_published_ones() -> None:
 
 
 def test_no_id_and_no_order_leaks_a_trait() -> None:
-    world, _ = begin(Settings(4_000, 6, 5, END), np.arange(4_000))
+    settings = Settings(4_000, 6, 5, END)
+    world, _ = begin(settings, np.arange(4_000))
     registry = Registry(world)
     numbers = {
         "person": world.folk.number,
@@ -194,7 +203,7 @@ def test_a_mix_that_cannot_be_is_refused(mix: dict[str, float], told: str) -> No
 def test_a_downturn_makes_more_accounts_fall_behind() -> None:
     late = []
     for downturn in (0.0, 1.0):
-        world, state = begin(replace(Settings(1_500, 6, 1, END), downturn=downturn), np.arange(1_500))
+        world, state = world_of(1_500, 6, 1, downturn=downturn)
         for number in range(world.settings.warm_up.number, world.settings.last.number + 1):
             facts = step(world, state, Month(number))
         late.append(int((facts.days_past_due > 30).sum()))

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -44,7 +45,30 @@ def test_another_seed_is_another_world(issuer: Path, tmp_path: Path) -> None:
 
 def test_every_delivery_says_its_month_and_the_last_is_october(issuer: Path) -> None:
     stamps = {file.name.split("_")[1] for file in (issuer / "raw" / "core").iterdir()}
-    assert stamps == {"20260731", "20260831", "20260930", "20261031"}
+    assert stamps == {"20260731", "20260831", "20260930"} | {f"202610{day:02d}" for day in range(1, 32)}
+
+
+def test_from_the_last_month_on_flows_come_daily_each_day_with_its_own_rows(issuer: Path) -> None:
+    for day in (1, 17, 31):
+        file = issuer / "raw" / "core" / f"JYLS_202610{day:02d}_001.txt.gz"
+        lines = gzip.decompress(file.read_bytes()).decode().splitlines()
+        days = {line.split("\x01")[3][:8] for line in lines}
+        # What came late or was corrected is of two or three days before.
+        assert f"202610{day:02d}" in days and days <= {f"202610{max(day - back, 1):02d}" for back in range(4)}
+    assert not (issuer / "raw" / "core" / "ZHXX_20261017_001.dat.gz").exists()
+
+
+def test_a_posting_told_late_or_corrected_is_told_with_the_same_number_and_amount(tmp_path: Path) -> None:
+    simulate(tmp_path, 1_500, 3, seed=1)
+    told: dict[str, list[list[str]]] = {}
+    for file in sorted((tmp_path / "raw" / "core").glob("JYLS_202610*.gz")):
+        for line in gzip.decompress(file.read_bytes()).decode().splitlines():
+            told.setdefault(line.split("\x01")[0], []).append([file.name[5:13], *line.split("\x01")])
+    twice = [rows for rows in told.values() if len(rows) > 1]
+    late = [rows[0] for rows in told.values() if rows[0][0] > rows[0][4][:8]]
+    assert len(twice) > 5 and len(late) > 5
+    for first, second in twice:
+        assert first[9] == "" and second[9] != "" and first[1:9] == second[1:9] and first[10:] == second[10:]
 
 
 def test_control_files_agree_with_their_data(issuer: Path) -> None:
@@ -85,8 +109,8 @@ def test_complete_files_of_the_app_have_their_ok(issuer: Path) -> None:
 
 
 def test_every_person_has_a_record_and_every_record_one_person(issuer: Path) -> None:
-    table = pq.read_table(issuer / "truth" / "person_001.parquet").to_pandas()
-    assert set(table.person) == set(range(SMALL["customers"]))
+    table = pd.concat([pq.read_table(file).to_pandas() for file in (issuer / "truth").glob("person_*.parquet")])
+    assert set(table.person) >= set(range(SMALL["customers"]))
     assert set(table.system) == {"core", "app", "call_centre", "partner"}
     assert not table.duplicated(["system", "party_id"]).any()
 
@@ -131,13 +155,14 @@ def test_progress_is_told_month_by_month(tmp_path: Path) -> None:
     assert told == [(step, 18) for step in range(18)]
 
 
+@pytest.mark.parametrize("processes", [1, 2])
 def test_a_book_made_in_parts_is_the_book_made_at_once(
-    issuer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    issuer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     monkeypatch.setattr("backbook.simulator.issuer.PART", 100)
-    simulate(tmp_path, **SMALL, seed=1)
+    simulate(tmp_path, **SMALL, seed=1, processes=processes)
     assert len(list((tmp_path / "raw" / "core").glob("ZHXX_20261031_*.dat.gz"))) == 3
-    for kind in ("ZHXX", "KHXX", "ZDXX", "KPXX", "EDXX", "FQXX", "GXXX", "BJXX"):
+    for kind in ("ZHXX", "KHXX", "ZDXX", "KPXX", "EDXX", "FQXX", "GXXX", "BJXX", "ZZXX"):
         assert _lines_of(tmp_path, kind) == _lines_of(issuer, kind), kind
 
 

@@ -206,3 +206,18 @@ def replay(found: Replayed) -> Lines:
         lines.append(f"  {name}: {then}" + ("" if then == now else f" · now {now}"))
     lines.append("Decided again: the same." if found.same else "Decided again: NOT the same.")
     return lines
+
+
+def measured(found: Mapping[str, Any]) -> Lines:
+    """The figures by which a made-up issuer's difficulty is held."""
+    table = _table("What each offer does to those it can move", "offer", "lift, points", "harmed")
+    for offer, lift in found["lift"].items():
+        table.add_row(offer, f"{100 * lift:.2f}", f"{found['harmed'][offer]:.0%}")
+    return [
+        f"{found['accounts']:,} accounts, {found['futures']} futures each: {found['pd_mean']:.2%} default within twelve months; "
+        f"the chance ranks who does with an AUC of {found['pd_auc']:.3f}.",
+        table,
+        f"Offers of one month, per customer and in twelve: the best policy earns {found['oracle']:.2f}, the best rule over "
+        f"{', '.join(found['rule_columns'])} {found['rule']:.2f}, the best single offer {found['single']:.2f}; "
+        f"policy against rule {found['oracle_ratio']:.2f}.",
+    ]

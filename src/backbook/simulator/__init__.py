@@ -11,5 +11,6 @@ gives the same bytes.
 from __future__ import annotations
 
 from backbook.simulator.issuer import measure, simulate, step
+from backbook.simulator.settings import mix
 
-__all__ = ["measure", "simulate", "step"]
+__all__ = ["measure", "mix", "simulate", "step"]

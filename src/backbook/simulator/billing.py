@@ -143,7 +143,7 @@ def _instalments(accounts: Book, state: State, on: Array, live: Array) -> list[P
 
 def _interest(accounts: Book, state: State, on: Array, live: Array) -> Postings:
     """全额计息: who did not pay all in time pays interest on the rest and on new purchases from their day."""
-    rate = np.array([product.purchase_rate for product in PRODUCTS])[accounts.product]
+    rate = np.array([product.purchase_rate for product in PRODUCTS])[accounts.product] * state.price
     cash_rate = np.array([product.cash_rate for product in PRODUCTS])[accounts.product]
     accrues = live & (unpaid_statements(state.due) < _ACCRUES_TO)
     carried = np.where(state.billed > 0, state.billed + np.maximum(state.cycle[:, PURCHASES], 0) // 2, 0)

@@ -36,24 +36,20 @@ class Likely:
     ranks: float  # how well the share of the other futures foretells each future (AUC)
 
 
-def sample(world: World, state: State, persons: int) -> tuple[World, State]:
-    """Some of the people, drawn by luck, with all their accounts, as a world of their own."""
-    here = np.flatnonzero(_here(world))
-    luck = world.chance.uniform("sample of futures", world.folk.number[here])
-    chosen = np.sort(here[np.argsort(luck, kind="stable")[:persons]])
+def sample(world: World, state: State, accounts: int) -> tuple[World, State]:
+    """People drawn by luck, as many as have that many open accounts, or all; a world of their own."""
+    person, opened = world.accounts.person, world.accounts.opened <= world.settings.last.last
+    open_ = np.bincount(person[opened & (state.status == OPEN)], minlength=len(world.folk))
+    luck = world.chance.uniform("sample of futures", world.folk.number)
+    order = np.argsort(luck, kind="stable")
+    order = order[open_[order] > 0]
+    enough = np.searchsorted(np.cumsum(open_[order]), accounts) + 1
+    chosen = np.sort(order[:enough])
     folk = people(world.settings, world.chance, world.folk.number[chosen])
-    accounts = book(world.settings, world.chance, folk)
-    part = World(world.settings, world.chance, folk, accounts)
-    rows = np.searchsorted(world.accounts.key, accounts.key)
-    lines = np.searchsorted(world.accounts.line_key, accounts.line_key)
-    return part, state.at(chosen, lines, rows)
-
-
-def _here(world: World) -> Array:
-    opened = np.full(len(world.folk), NEVER)
-    np.minimum.at(opened, world.accounts.person, world.accounts.opened)
-    there: Array = opened <= world.settings.last.last
-    return there
+    theirs = book(world.settings, world.chance, folk)
+    rows = np.searchsorted(world.accounts.key, theirs.key)
+    lines = np.searchsorted(world.accounts.line_key, theirs.line_key)
+    return World(world.settings, world.chance, folk, theirs), state.at(chosen, lines, rows)
 
 
 def likely(world: World, state: State, month: Month, futures: int = 200, tell: Tell | None = None) -> Likely:

@@ -111,7 +111,7 @@ def measure(
     *,
     accounts: int = 5_000,
     replays: int = 200,
-    effect_replays: int = 24,
+    effect_replays: int = 16,
     on_progress: Tell | None = None,
 ) -> dict[str, Any]:
     """Measure what was likely from the last month on, for at least `accounts` accounts of the first part, into `truth/`.
@@ -123,15 +123,13 @@ def measure(
     settings = _issuer(folder)
     number, numbers = next(iter(_parts(settings, PART)))
     world, state = _living(settings, numbers, folder, number)
-    persons = max(1, round(accounts / 1.05))
-    part, its = futures.sample(world, state, persons)
+    part, its = futures.sample(world, state, accounts)
     likely = futures.likely(part, its, settings.last, replays, on_progress)
-    effects = futures.effects(*futures.sample(part, its, min(persons, 3_000)), settings.last, effect_replays, on_progress)
-    few, few_state = futures.sample(part, its, min(persons, 3_000))
-    best = policy.best(effects, policy.seen(few, few_state, settings.last))
+    effects = futures.effects(part, its, settings.last, effect_replays, on_progress)
+    best = policy.best(effects, policy.seen(part, its, settings.last))
     with Delivery(folder / "truth") as true:
         truth.likely(true, part, settings.last, likely)
-        truth.effects(true, few, settings.last, effects, best)
+        truth.effects(true, part, settings.last, effects, best)
     return truth.figures(likely, effects, best)
 
 

@@ -54,6 +54,11 @@ from backbook.simulator.rewards import Rewards, reward
 from backbook.simulator.spending import Requests, may_spend, spend
 
 
+# What presses comes with shocks: how many a month of a customer of usual stability, how large, how long they last. These
+# decide how well anybody can foretell who will fall behind.
+SHOCKS, SHOCK_LEAST, SHOCK_MORE, LASTS = 0.0085, 1.2, 1.0, 0.92
+
+
 @dataclass(frozen=True)
 class World:
     """The people of one part, their accounts, and the chance that is theirs."""
@@ -180,11 +185,11 @@ def _press(world: World, state: State, month: Month) -> None:
     """What presses moves back to its mean; now and then a shock (a job, a bill, an illness)."""
     folk, chance, number = world.folk, world.chance, month.number
     here = folk.arrives <= number  # nothing is drawn for who has not come yet
-    strikes = chance.happens(0.0085 * np.exp(-0.5 * folk.stability), "shock", folk.number, month=number)
-    size = 1.2 - 1.0 * np.log1p(-chance.uniform("shock size", folk.number, month=number))
+    strikes = chance.happens(SHOCKS * np.exp(-0.5 * folk.stability), "shock", folk.number, month=number)
+    size = SHOCK_LEAST - SHOCK_MORE * np.log1p(-chance.uniform("shock size", folk.number, month=number))
     mean = folk.pressure + world.settings.downturn_in(month)
     drift = 0.26 * chance.normal("drift", folk.number, month=number)
-    moved = mean + 0.92 * (state.pressure - mean) + drift + strikes * np.minimum(size, 4.5)
+    moved = mean + LASTS * (state.pressure - mean) + drift + strikes * np.minimum(size, 5.5)
     state.pressure = np.where(here, moved, state.pressure)
 
 

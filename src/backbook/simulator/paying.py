@@ -32,6 +32,10 @@ from backbook.simulator.settings import (
 
 BILL_PLAN, PURCHASE_PLAN, CASH_PLAN = range(3)
 
+# The odds of not paying a bill, with nothing unpaid, nothing that presses and half of the limit used.
+_MISS = -4.20
+# What pressure adds to them: who is behind is held there by more than the pressure of the day. And what a full line adds.
+_PRESSED, _USED = (0.60, 0.35), 1.2
 # What each unpaid statement adds to the odds of not paying the next: the deeper, the rarer the way back.
 _DEEPER = np.array([0.0, 2.4, 3.7, 4.7, 5.2, 5.5, 5.8] + [6.0] * (AGES - 6))
 
@@ -53,8 +57,8 @@ def _miss_odds(folk: People, accounts: Book, state: State, who: Array) -> Array:
     line = accounts.line[who]
     used = per_line(accounts, np.maximum(state.total(), 0))[line] / np.maximum(state.limit[line], 1)
     behind = np.maximum(unpaid_statements(state.due[who]), 0)
-    weight = np.where(behind == 0, 0.74, 0.35)  # who is behind is held there by more than the pressure of the day
-    odds = -4.70 + weight * state.pressure[person] + 1.8 * (np.minimum(used, 1.2) - 0.5) + _DEEPER[behind]
+    weight = np.where(behind == 0, *_PRESSED)
+    odds = _MISS + weight * state.pressure[person] + _USED * (np.minimum(used, 1.2) - 0.5) + _DEEPER[behind]
     odds = odds - 0.25 * folk.diligence[person] - 0.4 * accounts.autopay[who]
     return np.asarray(odds)
 
@@ -126,7 +130,7 @@ def _towards_target(chance: Chance, folk: People, accounts: Book, state: State, 
     person, line = accounts.person[able], accounts.line[able]
     drift = 0.05 * chance.normal("payment drift", accounts.key[able], month=month.number)
     # What costs less is paid back later.
-    cheaper = 0.35 * (1 - state.price[able]) * np.clip(1 + 0.5 * folk.price_taste[person], 0, 3)
+    cheaper = 0.5 * (1 - state.price[able]) * np.clip(1 + 0.5 * folk.price_taste[person], 0, 3)
     pressed = 0.12 * np.clip(state.pressure[person], -1, 2.5)
     feels_right = np.clip(folk.target[person] + pressed + drift + cheaper, 0, 1)
     share = state.limit[line] * np.where(accounts.place[able] == 0, 1.0, 0.4)

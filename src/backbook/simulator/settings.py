@@ -121,6 +121,18 @@ class Settings:
         )
 
 
+def mix(text: str) -> dict[str, float]:
+    """Shares of customers as they are written on a command line: `unused=0.1,full=0.4,…`. Raises NotAllowed."""
+    shares = {}
+    for piece in text.split(","):
+        name, _, share = piece.partition("=")
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError as error:
+            raise NotAllowed(f"{piece!r} is no share of customers. Write NAME=SHARE, such as full=0.4; names: {', '.join(HABITS)}.") from error
+    return shares
+
+
 @dataclass(frozen=True)
 class Product:
     product_id: str
