@@ -127,7 +127,7 @@ def _sleeping(world: Any, state: Any, held: Any, used: Any, there: Any) -> float
     issued = np.where(held.replaces >= 0, held.issued[np.maximum(held.replaces, 0)], held.issued)
     idle = np.maximum(used, np.where(held.replaces >= 0, used[np.maximum(held.replaces, 0)], -1)) <= since
     sleeps = card & idle & (issued <= since) & (state.total()[held.account] == 0) & ~policy_card
-    assert NEVER > last.last
+    assert last.last < NEVER
     return float(sleeps.sum() / card.sum())
 
 

@@ -232,13 +232,17 @@ def simulate(
     seed: Annotated[int, typer.Option(help="the same seed gives the same bytes")] = 1,
     end: Annotated[date | None, typer.Option(parser=_date, metavar="DATE", help="last month-end")] = None,
     mix: Annotated[
-        str | None, typer.Option(help="shares of customers, such as unused=0.1,full=0.4,instalment=0.2,revolver=0.2,minimum=0.1")
+        str | None,
+        typer.Option(help="shares of customers, such as unused=0.1,full=0.4,instalment=0.2,revolver=0.2,minimum=0.1"),
     ] = None,
     wallet: Annotated[float, typer.Option(help="share of customers whose card lies in a wallet at the start")] = 0.78,
-    downturn: Annotated[float, typer.Option(help="a bad year: what it adds to the pressure on everybody, such as 0.5")] = 0.0,
+    downturn: Annotated[
+        float, typer.Option(help="a bad year: what it adds to the pressure on everybody, such as 0.5")
+    ] = 0.0,
     downturn_from: Annotated[date | None, typer.Option(parser=_date, metavar="DATE", help="when it begins")] = None,
     daily_from: Annotated[
-        date | None, typer.Option(parser=_date, metavar="DATE", help="first month whose files come daily; usually the last")
+        date | None,
+        typer.Option(parser=_date, metavar="DATE", help="first month whose files come daily; usually the last"),
     ] = None,
     processes: Annotated[int | None, typer.Option(help="for books of several parts; usually as many as cores")] = None,
     quiet: Quiet = False,
@@ -272,7 +276,7 @@ def step(
         raise typer.BadParameter("At least one month is lived.")
     with Progress(shown=not quiet) as progress:
         for nth in range(months):
-            given = {"decisions": decisions, "contacts": contacts, "month": month} if nth == 0 else {}
+            given: dict[str, Any] = {"decisions": decisions, "contacts": contacts, "month": month} if nth == 0 else {}
             lived = simulator.step(directory, on_progress=progress, **given)
             out.print(f"The month {lived.end:%Y-%m} was lived; its files lie in {directory / 'raw'}.")
 

@@ -139,7 +139,10 @@ def test_the_core_says_what_it_could_not_do(issuer: Path, tmp_path: Path) -> Non
 
 def test_contacts_handed_in_are_told_by_the_systems_that_made_them(issuer: Path, tmp_path: Path) -> None:
     accounts = open_accounts(issuer)[:40]
-    rows = [[account, "WAKE", "call", "2026-09-05 10:30", "0.5", nth % 4 == 0, f"C{nth}"] for nth, account in enumerate(accounts)]
+    rows = [
+        [account, "WAKE", "call", "2026-09-05 10:30", "0.5", nth % 4 == 0, f"C{nth}"]
+        for nth, account in enumerate(accounts)
+    ]
     header = ["account_id", "offer", "channel", "at", "propensity", "is_control", "decision_id"]
     step(issuer, contacts=file(tmp_path, "c.csv", header, *rows))
     told = []
@@ -155,8 +158,8 @@ def test_contacts_handed_in_are_told_by_the_systems_that_made_them(issuer: Path,
 REFUSED = [
     ("decisions", "account_id,new_limit\n8000000000000000000,5000\n", "1 accounts are not known to this bank: '8000000000000000000'"),
     ("decisions", "account,new_limit\nA,5000\n", "d.csv has no column account_id. It has: account, new_limit."),
-    ("decisions", "account_id,new_limit\nA,-5\nB,much\n", "row 2: new_limit = '-5' is not an amount"),
-    ("decisions", "account_id,price\nA,80\n", "row 2: price = '80' is not a share of the published rate"),
+    ("decisions", "account_id,new_limit\nA,-5\nB,much\n", "d.csv:2: new_limit = '-5' is not an amount"),
+    ("decisions", "account_id,price\nA,80\n", "d.csv:2: price = '80' is not a share of the published rate"),
     ("decisions", "account_id,new_limit,on\nA,5000,2026-12-01\n", "does not lie in 2026-09, the month that is lived next"),
     ("decisions", "account_id,new_limit,kind\nA,5000,forever\n", "is not one of fixed, temporary"),
     ("contacts", "account_id,offer,channel,at\nA,GIFT,sms,2026-09-03\n", "offer = 'GIFT' is not one of INSTALMENT, WAKE"),

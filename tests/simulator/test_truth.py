@@ -19,7 +19,18 @@ from backbook.simulator import simulate
 from backbook.simulator.bank import Contacts, Decisions, no_contacts, nothing, present_policy
 from backbook.simulator.book import State
 from backbook.simulator.days import Month
-from backbook.simulator.futures import Start, _limits_up, _prices_down, _value, auc, effects, likely, sample
+from backbook.simulator.futures import (
+    TREATMENTS,
+    Effects,
+    auc,
+    effects,
+    likely,
+    limits_up,
+    lived,
+    prices_down,
+    sample,
+    untouched,
+)
 from backbook.simulator.living import World, begin, live
 from backbook.simulator.offers import CASH_OFFER, INSTALMENT_OFFER, SMS, WAKE_OFFER, WALLET_OFFER, wishes
 from backbook.simulator.people import numbers_of
@@ -77,26 +88,36 @@ def test_every_line_of_the_ledger_is_the_sum_of_its_accounts_and_follows_from_th
     assert ledger["instalment_interest"] == by_code["6100"]
     assert ledger["annual_fee"] == by_code["5000"] + by_code["5900"]
     assert ledger["charge_off"] == by_code["8000"] + by_code["8101"]
-    points = [row for file in (issuer / "raw" / "core").glob("JFLS_20261031*.csv") for row in csv.DictReader(file.open(encoding="utf-8"))]
-    uses = [row for file in (issuer / "raw" / "core").glob("QYHX_20261031*.csv") for row in csv.DictReader(file.open(encoding="utf-8"))]
+    points = [
+        row
+        for file in (issuer / "raw" / "core").glob("JFLS_20261031*.csv")
+        for row in csv.DictReader(file.open(encoding="utf-8"))
+    ]
+    uses = [
+        row
+        for file in (issuer / "raw" / "core").glob("QYHX_20261031*.csv")
+        for row in csv.DictReader(file.open(encoding="utf-8"))
+    ]
     assert ledger["rewards"] == -sum(Decimal(row["CB"]) for row in [*points, *uses])
 
 
 # ── lives ──
 
 
-def lived(customers: int, seed: int, months: int = 6) -> tuple[World, State]:
+def old_issuer(customers: int, seed: int, months: int = 6) -> tuple[World, State]:
     made = Settings(customers, months, seed, END)
     world, state = begin(made, numbers_of(made, 0, customers))
     for number in range(made.warm_up.number, made.last.number + 1):
         month = Month(number)
-        live(world, state, month, present_policy(world.chance, world.folk, world.accounts, state, month), in_detail=False)
+        live(
+            world, state, month, present_policy(world.chance, world.folk, world.accounts, state, month), in_detail=False
+        )
     return world, state
 
 
 @pytest.fixture(scope="module")
 def old() -> tuple[World, State]:
-    return lived(4_000, 5)
+    return old_issuer(4_000, 5)
 
 
 @settings(max_examples=3, deadline=None)
@@ -133,7 +154,10 @@ def test_profit_adds_up_to_what_was_posted_and_points_to_what_moved(seed: int) -
         charged += int(facts.postings.amount[np.isin(facts.postings.code, codes)].sum())
     column = {name: total[:, place] for place, name in enumerate(LINES)}
     assert (column["allowance"] == before - state.allowance).all()
-    assert sum(column[name].sum() for name in ("interest", "instalment_interest", "annual_fee", "late_fee", "cash_fee")) == charged
+    assert (
+        sum(column[name].sum() for name in ("interest", "instalment_interest", "annual_fee", "late_fee", "cash_fee"))
+        == charged
+    )
     assert (column["operations"] <= 0).all() and (column["contact"] <= 0).all() and (column["funding"] <= 0).all()
 
 
@@ -170,7 +194,9 @@ def test_the_lift_that_is_told_is_the_lift_that_happens(old: tuple[World, State]
             answered = {
                 WAKE_OFFER: facts.woken,
                 WALLET_OFFER: facts.bound,
-                INSTALMENT_OFFER: np.setdiff1d(facts.postings.account[codes == 7100], facts.postings.account[codes == 2100]),
+                INSTALMENT_OFFER: np.setdiff1d(
+                    facts.postings.account[codes == 7100], facts.postings.account[codes == 2100]
+                ),
                 CASH_OFFER: facts.postings.account[codes == 2100],
             }[offer]
             answers.append(len(answered))
@@ -195,7 +221,7 @@ def test_limits_and_prices_change_what_customers_do(old: tuple[World, State]) ->
     world, state = old
     month = Month(world.settings.last.number + 1)
     told = {}
-    for name, decide in (("as ever", lambda *_: nothing()), ("limit up", _limits_up), ("price down", _prices_down)):
+    for name, decide in (("as ever", untouched), ("limit up", limits_up), ("price down", prices_down)):
         its, spent, lost, left = state.copy(), 0, 0, 0
         for number in range(month.number, month.number + 9):
             now = Month(number)
@@ -228,10 +254,10 @@ def test_the_effect_of_an_offer_is_the_difference_of_two_worlds(old: tuple[World
         none = nothing()
         return Decisions(none.limits, asked, none.prices, none.executions)
 
-    plain = [
-        _value(part, its, month, k + 1, Start(written))[0] - _value(part, its, month, k + 1, Start(lambda *_: nothing()))[0]
-        for k in range(futures)
-    ]
+    plain = []
+    for future in range(1, futures + 1):
+        with_it, without = (lived(part, its, month, future, decide) for decide in (written, untouched))
+        plain.append(np.bincount(part.accounts.person, weights=with_it.profit - without.profit, minlength=n))
     ours, theirs = told.value[:, :, place] / 100, np.array(plain) / 100
     error = theirs.std() / np.sqrt(theirs.size) + ours.std() / np.sqrt(ours.size)
     # In the plain worlds the contact tires too: a little is lost of the offers of later months.
@@ -246,8 +272,6 @@ def test_who_knows_the_effects_does_better_than_a_rule_and_both_are_paid_on_othe
     true = np.stack([column + random.normal(size=n), -column, np.full(n, 0.1), np.full(n, -0.1)], axis=1)
     value = np.zeros((futures, n, 8))
     value[:, :, :4] = 100 * (true + random.normal(size=(futures, n, 4)))
-    from backbook.simulator.futures import TREATMENTS, Effects
-
     found = best(
         Effects(TREATMENTS, np.zeros((n, 8)), value, np.ones(n, bool)),
         {"column": column, "noise": random.normal(size=n), "other": random.normal(size=n)},

@@ -45,7 +45,9 @@ class App:
         first, daily = month.number == settings.first.number, month.number >= settings.daily.number
         reacted = reactions(self.registry.world, facts)
         delivery.text(f"app/user_{month.end:%Y-%m-%d}_{self.part:03d}", self._users(month, first), FILE)
-        delivery.text(f"app/consent_{month.end:%Y-%m-%d}_{self.part:03d}", self._consents(month, facts, reacted, first), FILE)
+        delivery.text(
+            f"app/consent_{month.end:%Y-%m-%d}_{self.part:03d}", self._consents(month, facts, reacted, first), FILE
+        )
         delivery.text(f"app/transfer_{month.end:%Y-%m-%d}_{self.part:03d}", self._transfers(month), FILE)
         for name, rows, time, layout in (
             ("event", self._events(month, facts), "event_time", BIG),

@@ -93,7 +93,7 @@ class Core:
 
     def _customer_of(self, number: Array) -> Array:
         """Customer numbers of people of any part."""
-        return self.registry.customer_numbers(number * 2).to_numpy(zero_copy_only=False)
+        return np.asarray(self.registry.customer_numbers(number * 2).to_numpy(zero_copy_only=False))
 
     def _customer(self, record: Array) -> pa.Array:
         return self.registry.customer_no.take(pa.array(record))
@@ -236,15 +236,19 @@ class Core:
         rows = self._posted(month, posted)
         if not daily:
             delivery.flow("core/JYLS_{date}", month, self.part, rows, posted.day, HIVE, daily=False)
-            asked = self._requests(month, facts.declined.asked, facts.declined.reason, None)
-            delivery.flow("core/SQLS_{date}", month, self.part, asked, facts.declined.asked.day, TABLE, daily=False)
+            refused = self._requests(month, facts.declined.asked, facts.declined.reason, None)
+            delivery.flow("core/SQLS_{date}", month, self.part, refused, facts.declined.asked.day, TABLE, daily=False)
             return
-        luck = self.world.chance.uniform("late posting", self.world.accounts.key[posted.account] * 100_000 + posted.second, month=month.number)
+        luck = self.world.chance.uniform(
+            "late posting", self.world.accounts.key[posted.account] * 100_000 + posted.second, month=month.number
+        )
         bought = posted.code == PURCHASE
         late = bought & (luck < 0.003) & (posted.day + 2 <= month.last)
         # The merchant told first was the payment company's; what is corrected comes again three days later.
         mended = np.flatnonzero(bought & (luck > 0.998) & (posted.day + 3 <= month.last))
-        told = rows | {"SHMC": Codes(np.where(np.isin(np.arange(len(posted)), mended), -1, posted.merchant), _MERCHANTS)}
+        told = rows | {
+            "SHMC": Codes(np.where(np.isin(np.arange(len(posted)), mended), -1, posted.merchant), _MERCHANTS)
+        }
         again = {name: rows_of(column, mended) for name, column in rows.items()}
         day = np.concatenate([posted.day + 2 * late, posted.day[mended] + 3])
         both = {name: end_to_end(told[name], again[name]) for name in rows}
@@ -464,7 +468,10 @@ class Core:
             numbers = folk.number[there]
             odds = np.log(share / (1 - share)) + grows * wealth
             has = np.flatnonzero(chance.happens(1 / (1 + np.exp(-odds)), f"holds {name}", numbers))
-            mood = np.exp(0.9 * chance.normal(f"{name} size", numbers[has]) + 0.15 * chance.normal(f"{name} now", numbers[has], month=month.number))
+            mood = np.exp(
+                0.9 * chance.normal(f"{name} size", numbers[has])
+                + 0.15 * chance.normal(f"{name} now", numbers[has], month=month.number)
+            )
             person.append(there[has])
             kind.append(np.full(len(has), place))
             amount.append(np.round(folk.income[there[has]] * months * mood).astype(np.int64) * 100)
@@ -535,9 +542,17 @@ class Core:
         chance, settings = self.world.chance, self.world.settings
         brought = np.flatnonzero((folk.arrives > 0) & chance.happens(0.3, "brought", folk.number))
         by = chance.whole(settings.customers, "brought by", folk.number[brought])
-        persons = np.concatenate([self._customer_of(folk.number[one]), self._customer_of(folk.number[giver]), self._customer_of(by)])
+        persons = np.concatenate(
+            [self._customer_of(folk.number[one]), self._customer_of(folk.number[giver]), self._customer_of(by)]
+        )
         holder = folk.number[self.cards.holder[held]]
-        others = np.concatenate([self._customer_of(folk.number[one + 1]), self._customer_of(holder), self._customer_of(folk.number[brought])])
+        others = np.concatenate(
+            [
+                self._customer_of(folk.number[one + 1]),
+                self._customer_of(holder),
+                self._customer_of(folk.number[brought]),
+            ]
+        )
         starts = np.concatenate([since, self.cards.issued[held], registry.created[brought]])
         kind = np.repeat([0, 1, 2], [len(one), len(held), len(brought)])
         now = months_of(starts) == month.number

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backbook.simulator.bank import BY_BANK, FIXED, Decisions, Limits, Prices, no_limits, nothing, present_policy
+from backbook.simulator.bank import BY_BANK, FIXED, Decisions, Limits, Prices, nothing, present_policy
+from backbook.simulator.billing import past_due_at_end
 from backbook.simulator.book import CLOSED, OPEN, State, book
 from backbook.simulator.chance import Array, Chance
 from backbook.simulator.days import NEVER, Month
@@ -62,13 +63,15 @@ def likely(world: World, state: State, month: Month, futures: int = 200, tell: T
     for future in range(futures):
         if tell:
             tell(f"future {future + 1} of {futures}", future, futures)
-        lived, its, profit = _lived(world, state, month, future + 1, None)
-        bad[future] = lived
-        closing += its.status == CLOSED
-        silent += used_before & (its.status == OPEN) & (its.last_use <= Month(month.number + 6).last)
-        earned += profit
+        life = lived(world, state, month, future + 1)
+        bad[future] = life.defaulted
+        closing += life.state.status == CLOSED
+        silent += used_before & (life.state.status == OPEN) & (life.state.last_use <= Month(month.number + 6).last)
+        earned += life.profit
     share = bad.mean(axis=0)
-    return Likely(futures, at_risk, share, closing / futures, silent / futures, earned / futures, _ranks(bad[:, at_risk]))
+    return Likely(
+        futures, at_risk, share, closing / futures, silent / futures, earned / futures, _ranks(bad[:, at_risk])
+    )
 
 
 def _ranks(bad: Array) -> float:
@@ -82,43 +85,50 @@ def _ranks(bad: Array) -> float:
 
 def auc(score: Array, hit: Array) -> float:
     """The chance that a hit has the higher score, ties counted half."""
-    values, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     hits = int(hit.sum())
     return float((ranks[hit].sum() - hits * (hits + 1) / 2) / (hits * (len(hit) - hits)))
 
 
 def _days_past_due(world: World, state: State, month: Month) -> Array:
-    from backbook.simulator.billing import past_due_at_end
-
     return past_due_at_end(world.accounts, state, month)[1]
 
 
+Decide = Callable[[World, State, Month], Decisions]
+
+
 @dataclass(frozen=True)
-class Start:
-    """What the bank does in the first month of a future; afterwards it goes on as ever."""
+class Life:
+    """One future of twelve months."""
 
-    decisions: Callable[[World, State, Month], Decisions]
-    forced: Forced | None = None
+    defaulted: Array  # accounts
+    state: State  # of its end
+    profit: Array  # of each account, cents
+    lift: Array  # offer x account: what contacts would have changed in its first month
 
 
-def _lived(world: World, state: State, month: Month, future: int, start: Start | None) -> tuple[Array, State, Array]:
-    """One future of twelve months: who fell into default, the state at its end, what each account earned."""
+def lived(
+    world: World, state: State, month: Month, future: int, first: Decide | None = None, forced: Forced | None = None
+) -> Life:
+    """Live on from the end of `month`: `first` decides the first month, afterwards the bank goes on as ever."""
     other = replace(world, chance=Chance(world.settings.seed, future))
     its, bad = state.copy(), np.zeros(len(world.accounts), bool)
     profit = np.zeros(len(world.accounts), np.int64)
+    lifts: list[Array] = []
     for number in range(month.number + 1, month.number + 1 + HORIZON):
         now = Month(number)
-        first = start is not None and number == month.number + 1
-        if start is not None and first:
-            decisions, forced = start.decisions(other, its, now), start.forced
-        else:
-            decisions, forced = present_policy(other.chance, other.folk, other.accounts, its, now), None
-        facts = live(other, its, now, decisions, forced=forced, in_detail=False)
+        decide = first if first and not lifts else _as_ever
+        facts = live(other, its, now, decide(other, its, now), forced=None if lifts else forced, in_detail=False)
         bad |= facts.days_past_due > 90
         bad[facts.written_off] = True
         profit += facts.profit.sum(axis=1)
-    return bad, its, profit
+        lifts = lifts or [facts.wishes.lift]
+    return Life(bad, its, profit, lifts[0])
+
+
+def _as_ever(world: World, state: State, month: Month) -> Decisions:
+    return present_policy(world.chance, world.folk, world.accounts, state, month)
 
 
 # ── what a treatment does ──
@@ -146,44 +156,35 @@ def effects(world: World, state: State, month: Month, futures: int = 24, tell: T
     worlds with and without the offer, and far less noise. Message and gift are taken off. Limits and prices are
     compared with leaving everything as it is.
     """
-    persons = len(world.folk)
+    persons, person = len(world.folk), world.accounts.person
     lift = np.full((persons, len(TREATMENTS)), np.nan)
     lift[:, : len(MARKETING)] = 0.0
     value = np.zeros((futures, persons, len(TREATMENTS)))
-    first = np.searchsorted(world.accounts.person, np.arange(persons))
+    first = np.searchsorted(person, np.arange(persons))
+
+    def earned(life: Life) -> Array:
+        return np.bincount(person, weights=life.profit, minlength=persons)
+
     for future in range(futures):
         if tell:
             tell(f"effects, future {future + 1} of {futures}", future, futures)
-        base = _value(world, state, month, future + 1, Start(lambda *_: nothing()))[0]
+        base = earned(lived(world, state, month, future + 1, untouched))
         for place, offer in enumerate(MARKETING):
-            yes, _ = _value(world, state, month, future + 1, Start(lambda *_: nothing(), Forced(offer, True)))
-            no, lifts = _value(world, state, month, future + 1, Start(lambda *_: nothing(), Forced(offer, False)))
-            moved = lifts[offer, first]
+            yes = lived(world, state, month, future + 1, untouched, Forced(offer, True))
+            no = lived(world, state, month, future + 1, untouched, Forced(offer, False))
+            moved = no.lift[offer, first]
             lift[:, place] += moved / futures
-            value[future, :, place] = moved * (yes - no - GIFT[offer]) - CONTACT_COST[SMS]
-        for place, start in enumerate((_limits_up, _limits_down, _prices_down, _prices_up), start=len(MARKETING)):
-            value[future, :, place] = _value(world, state, month, future + 1, Start(start))[0] - base
+            value[future, :, place] = moved * (earned(yes) - earned(no) - GIFT[offer]) - CONTACT_COST[SMS]
+        for place, decide in enumerate((limits_up, limits_down, prices_down, prices_up), start=len(MARKETING)):
+            value[future, :, place] = earned(lived(world, state, month, future + 1, decide)) - base
     clean = (state.status == OPEN) & (_days_past_due(world, state, month) == 0) & ~state.blocked & ~state.leaving
     clean &= world.accounts.opened <= month.last
     return Effects(TREATMENTS, lift, value, clean[first])
 
 
-def _value(world: World, state: State, month: Month, future: int, start: Start) -> tuple[Array, Array]:
-    """What each person earned in the future, in cents, and what contacts would have changed in its first month."""
-    lifts: list[Array] = []
-    other = replace(world, chance=Chance(world.settings.seed, future))
-    its, earned = state.copy(), np.zeros(len(world.accounts), np.int64)
-    for number in range(month.number + 1, month.number + 1 + HORIZON):
-        now = Month(number)
-        if not lifts:
-            facts = live(other, its, now, start.decisions(other, its, now), forced=start.forced, in_detail=False)
-            lifts.append(facts.wishes.lift)
-        else:
-            policy = present_policy(other.chance, other.folk, other.accounts, its, now)
-            facts = live(other, its, now, policy, in_detail=False)
-        earned += facts.profit.sum(axis=1)
-    by_person = np.bincount(world.accounts.person, weights=earned, minlength=len(world.folk))
-    return by_person, lifts[0]
+def untouched(world: World, state: State, month: Month) -> Decisions:
+    """Nobody is written to, no limit and no price is changed."""
+    return nothing()
 
 
 def _limits(world: World, state: State, month: Month, factor: float) -> Decisions:
@@ -193,16 +194,24 @@ def _limits(world: World, state: State, month: Month, factor: float) -> Decision
     n = world.accounts.lines
     every = np.arange(n)
     limits = Limits(
-        every, np.full(n, FIXED), amount, np.full(n, month.first), np.full(n, NEVER), np.full(n, BY_BANK), np.ones(n, bool)
+        every,
+        np.full(n, FIXED),
+        amount,
+        np.full(n, month.first),
+        np.full(n, NEVER),
+        np.full(n, BY_BANK),
+        np.ones(n, bool),
     )
     return replace(nothing(), limits=limits)
 
 
-def _limits_up(world: World, state: State, month: Month) -> Decisions:
+def limits_up(world: World, state: State, month: Month) -> Decisions:
+    """A quarter more on every line."""
     return _limits(world, state, month, 1 + LIMIT_STEP)
 
 
-def _limits_down(world: World, state: State, month: Month) -> Decisions:
+def limits_down(world: World, state: State, month: Month) -> Decisions:
+    """A quarter less on every line, as far as it is not used."""
     return _limits(world, state, month, 1 - LIMIT_STEP)
 
 
@@ -210,12 +219,14 @@ def _prices(world: World, month: Month, factor: float) -> Decisions:
     n = len(world.accounts)
     until = Month(month.number + PRICE_MONTHS - 1).last
     prices = Prices(np.arange(n), np.full(n, factor), np.full(n, month.first), np.full(n, until))
-    return replace(nothing(), limits=no_limits(), prices=prices)
+    return replace(nothing(), prices=prices)
 
 
-def _prices_down(world: World, state: State, month: Month) -> Decisions:
+def prices_down(world: World, state: State, month: Month) -> Decisions:
+    """A fifth off the rate of everybody for half a year."""
     return _prices(world, month, 1 - PRICE_STEP)
 
 
-def _prices_up(world: World, state: State, month: Month) -> Decisions:
+def prices_up(world: World, state: State, month: Month) -> Decisions:
+    """A fifth on top of the rate of everybody for half a year."""
     return _prices(world, month, 1 + PRICE_STEP)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from backbook.errors import BadData
+from backbook.errors import BadData, Fault
 from backbook.simulator.bank import (
     BY_BANK,
     EXECUTED,
@@ -71,7 +71,7 @@ class Handed:
 
 def read(month: Month, decisions: Path | None, contacts: Path | None) -> Handed:
     """Read the files for a month. Raises BadData with everything that cannot be meant."""
-    faults: list[str] = []
+    faults: list[Fault] = []
     read_decisions = _decisions(month, decisions, faults) if decisions else None
     read_contacts = _contacts(month, contacts, faults) if contacts else None
     if faults:
@@ -95,12 +95,14 @@ def _table(path: Path, wanted: Iterable[str], aliases: dict[str, tuple[str, ...]
         given = next((one for one in (name, *aliases.get(name, ())) if one in raw.column_names), None)
         column = raw[given].combine_chunks() if given else pa.repeat(pa.scalar(""), raw.num_rows)
         columns[name] = pc.utf8_ltrim(pc.utf8_trim_whitespace(column), "'")
-    if "account_id" in columns and not any(one in raw.column_names for one in ("account_id", *aliases.get("account_id", ()))):
+    if not any(one in raw.column_names for one in ("account_id", *aliases.get("account_id", ()))):
         raise BadData(f"{path.name} has no column account_id. It has: {', '.join(raw.column_names)}.")
+    columns["_file"] = pa.repeat(pa.scalar(path.name), raw.num_rows)
+    columns["_line"] = pa.array(range(2, raw.num_rows + 2), pa.int64())
     return pa.table(columns)
 
 
-def _decisions(month: Month, path: Path, faults: list[str]) -> pa.Table:
+def _decisions(month: Month, path: Path, faults: list[Fault]) -> pa.Table:
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     if not files:
         raise BadData(f"{path} holds no .csv file.")
@@ -117,13 +119,13 @@ def _decisions(month: Month, path: Path, faults: list[str]) -> pa.Table:
     return table
 
 
-def _contacts(month: Month, path: Path, faults: list[str]) -> pa.Table:
+def _contacts(month: Month, path: Path, faults: list[Fault]) -> pa.Table:
     table = _table(path, CONTACTS, {})
     _each(table, faults, "offer", lambda text: text in OFFERS, f"is not one of {', '.join(OFFERS)}", must=True)
     _each(table, faults, "channel", lambda text: text in CHANNELS, f"is not one of {', '.join(CHANNELS)}", must=True)
     inside = f"is not a moment in {month.end:%Y-%m}, the month that is lived next, such as {month.end:%Y-%m}-05 10:30"
     _each(table, faults, "at", lambda text: _within(month, text), inside, must=True)
-    _each(table, faults, "propensity", lambda text: _number(text) is not None and 0 <= float(text) <= 1, "does not lie between 0 and 1")
+    _each(table, faults, "propensity", _chance, "does not lie between 0 and 1")
     _each(table, faults, "is_control", lambda text: text.lower() in _YES + _NO, "is not true or false")
     return table
 
@@ -132,14 +134,16 @@ _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
 def _each(
-    table: pa.Table, faults: list[str], name: str, right: Callable[[str], bool], told: str, *, must: bool = False
+    table: pa.Table, faults: list[Fault], name: str, right: Callable[[str], bool], told: str, *, must: bool = False
 ) -> None:
     wrong = [
-        f"row {row}: {name} = {text!r} {told}."
-        for row, text in enumerate(table[name].to_pylist(), start=2)
+        Fault(file, line, f"{name} = {text!r} {told}.")
+        for file, line, text in zip(*(table[each].to_pylist() for each in ("_file", "_line", name)), strict=True)
         if (text or must) and not right(text)
     ]
-    faults += wrong[:SHOWN] + ([f"… and {len(wrong) - SHOWN:,} more rows like these."] if len(wrong) > SHOWN else [])
+    faults += wrong[:SHOWN]
+    if len(wrong) > SHOWN:
+        faults.append(Fault(wrong[-1].file, None, f"{len(wrong) - SHOWN:,} more rows like these."))
 
 
 def _number(text: str) -> float | None:
@@ -158,6 +162,11 @@ def _amount(text: str) -> bool:
 def _share(text: str) -> bool:
     number = _number(text)
     return number is not None and 0 <= number <= 2
+
+
+def _chance(text: str) -> bool:
+    number = _number(text)
+    return number is not None and 0 <= number <= 1
 
 
 def _day(text: str) -> date | None:
@@ -243,7 +252,11 @@ def _executed(handed: Handed, world: World, registry: Registry, state: State) ->
     )  # fmt: skip
     told = np.array([text != "" for text in column["decision_id"]], bool)
     assert len(REASONS) > code.max(initial=0) and n == len(told)
-    return limits, prices, Executions(**{name: getattr(executions, name)[told] for name in Executions.__dataclass_fields__})
+    return (
+        limits,
+        prices,
+        Executions(**{name: getattr(executions, name)[told] for name in Executions.__dataclass_fields__}),
+    )
 
 
 def _cents(texts: list[Any]) -> Array:

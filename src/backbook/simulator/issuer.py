@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, fields, replace
@@ -27,7 +26,7 @@ from backbook.errors import BadData, NotAllowed
 from backbook.simulator import futures, handed, policy, truth
 from backbook.simulator.app import App
 from backbook.simulator.bank import Decisions, present_policy
-from backbook.simulator.book import State, first_state
+from backbook.simulator.book import State
 from backbook.simulator.call_centre import CallCentre
 from backbook.simulator.chance import Array
 from backbook.simulator.core import Core
@@ -68,7 +67,9 @@ def simulate(
     for name in ("raw", "truth"):
         if (folder / name).is_dir() and any((folder / name).iterdir()):
             raise NotAllowed(f"{folder / name} already holds files. Name another folder, or take these away first.")
-    totals = _all_parts(partial(_simulate_part, settings, folder), customers, months + WARM_UP_MONTHS, on_progress, processes)
+    totals = _all_parts(
+        partial(_simulate_part, settings, folder), customers, months + WARM_UP_MONTHS, on_progress, processes
+    )
     _ledger(folder, settings, settings.first, totals)
     _remember(folder, settings)
     return settings
@@ -150,13 +151,16 @@ def _all_parts(
     processes: int | None,
 ) -> Array:
     """Do the work for each part, and add up what the parts return: sums of profit, month x line."""
-    bounds = [(nth, first, min(first + PART, customers)) for nth, first in enumerate(range(0, customers, PART), start=1)]
+    bounds = [
+        (nth, first, min(first + PART, customers)) for nth, first in enumerate(range(0, customers, PART), start=1)
+    ]
     tell = on_progress or (lambda *_: None)
     workers = min(processes or os.cpu_count() or 1, len(bounds))
     if workers == 1:
         total = len(bounds) * steps
-        return sum((work(part, _Steps(tell, nth * steps, total)) for nth, part in enumerate(bounds)), np.int64(0))  # type: ignore[return-value]
-    found: Any = np.int64(0)
+        found: Any = sum(work(part, _Steps(tell, nth * steps, total)) for nth, part in enumerate(bounds))
+        return np.asarray(found)
+    found = 0
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         waiting = [pool.submit(work, part, _silent) for part in bounds]
         for done, one in enumerate(as_completed(waiting), start=1):
@@ -214,7 +218,7 @@ def _step_part(settings: Settings, folder: Path, given: handed.Handed, part: tup
     with Delivery(folder / "raw") as raw, Delivery(folder / "truth") as true:
         bank.deliver(raw, true, month, state, facts)
     state.save(_state_file(folder, month, nth))
-    return facts.profit.sum(axis=0)[None, :]
+    return np.array([facts.profit.sum(axis=0)])
 
 
 def _present(world: World, state: State, month: Month) -> Decisions:
@@ -256,15 +260,21 @@ def _ledger(folder: Path, settings: Settings, first: Month, totals: Array) -> No
 # ── what an issuer remembers ──
 
 
-def _living(settings: Settings, numbers: Array, folder: Path, part: int, month: Month | None = None) -> tuple[World, State]:
+def _living(
+    settings: Settings, numbers: Array, folder: Path, part: int, month: Month | None = None
+) -> tuple[World, State]:
     """The world of a part and its state at the end of a month; who comes after that month begins as newcomers do."""
     world, fresh = begin(settings, numbers)
     file = _state_file(folder, month or settings.last, part)
     try:
         kept = State.load(file)
     except (OSError, ValueError, KeyError) as error:
-        raise BadData(f"The state of {settings.end:%Y-%m} cannot be read from {file.name}: {error}. Simulate anew.") from error
-    return world, State(**{field.name: _grown(getattr(kept, field.name), getattr(fresh, field.name)) for field in fields(State)})
+        raise BadData(
+            f"The state of {settings.end:%Y-%m} cannot be read from {file.name}: {error}. Simulate anew."
+        ) from error
+    return world, State(
+        **{field.name: _grown(getattr(kept, field.name), getattr(fresh, field.name)) for field in fields(State)}
+    )
 
 
 def _grown(kept: Array, fresh: Array) -> Array:
@@ -290,7 +300,9 @@ def _issuer(folder: Path) -> Settings:
     kept = json.loads(file.read_text(encoding="utf-8"))
     if kept.pop("part") != PART:
         raise NotAllowed(f"The issuer in {folder} was made in parts of another size. Make it anew.")
-    dates = {name: date.fromisoformat(kept[name]) if kept[name] else None for name in ("end", "daily_from", "downturn_from")}
+    dates = {
+        name: date.fromisoformat(kept[name]) if kept[name] else None for name in ("end", "daily_from", "downturn_from")
+    }
     return Settings(**(kept | dates))
 
 

@@ -41,6 +41,8 @@ from backbook.simulator.postings import (
     postings,
     together,
 )
+from backbook.simulator.profit import contact_costs, profit
+from backbook.simulator.rewards import Rewards, reward
 from backbook.simulator.settings import (
     CHARGE_OFF_AFTER_DAYS,
     CHARGE_OFF_BY_DAYS,
@@ -49,10 +51,7 @@ from backbook.simulator.settings import (
     UNUSED,
     Settings,
 )
-from backbook.simulator.profit import contact_costs, profit
-from backbook.simulator.rewards import Rewards, reward
 from backbook.simulator.spending import Requests, may_spend, spend
-
 
 # What presses comes with shocks: how many a month of a customer of usual stability, how large, how long they last. These
 # decide how well anybody can foretell who will fall behind.

@@ -29,7 +29,9 @@ class Partner:
         first = month.number == self.registry.world.settings.first.number
         delivery.workbook(f"partner/member_{stamp}", self._members(month, first))
         orders, daily = self._orders(month), month.number >= self.registry.world.settings.daily.number
-        delivery.flow("partner/order_{date:-}", month, self.part, orders, orders["ordered_at"].days, ORDERS, daily=daily)
+        delivery.flow(
+            "partner/order_{date:-}", month, self.part, orders, orders["ordered_at"].days, ORDERS, daily=daily
+        )
 
     def _members(self, month: Month, first: bool) -> dict[str, object]:
         registry, chance = self.registry, self.registry.chance

@@ -83,7 +83,8 @@ def profit(
     for name, codes in _CODES.items():
         mine = np.isin(posted.code, codes)
         lines[name] = _sums(posted.account[mine], posted.amount[mine], n)
-    lines["vat"] = -_rounded(sum(lines[name] for name in INCOME) * _VAT / (1 + _VAT))
+    income = np.sum([lines[name] for name in INCOME], axis=0)
+    lines["vat"] = -_rounded(income * _VAT / (1 + _VAT))
     closing = state.total()
     lent = np.maximum(opening, 0) + np.maximum(closing, 0)
     lines["funding"] = -_rounded(_FUNDING * lent / 2)

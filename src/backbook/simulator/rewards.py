@@ -71,7 +71,9 @@ def reward(chance: Chance, accounts: Book, state: State, month: Month, posted: P
     kind = np.concatenate([np.full(np.count_nonzero(points), which) for which, points in parts])
     points = np.concatenate([points[points != 0] for _, points in parts])
     day = np.where(
-        kind == REDEEMED, month.first + chance.whole(28, "redeem day", accounts.key[account], month=month.number), month.last
+        kind == REDEEMED,
+        month.first + chance.whole(28, "redeem day", accounts.key[account], month=month.number),
+        month.last,
     )
     return Rewards(
         account=account,

@@ -65,7 +65,9 @@ class Settings:
                 f"{self.months} months cannot be simulated. At least 3 are needed: one to look back on, one to decide on, one to see."
             )
         if self.customers > MOST_CUSTOMERS:
-            raise NotAllowed(f"{self.customers:,} customers are more than there are numbers for. At most {MOST_CUSTOMERS:,}.")
+            raise NotAllowed(
+                f"{self.customers:,} customers are more than there are numbers for. At most {MOST_CUSTOMERS:,}."
+            )
         if not 0 <= self.seed < 2**63:
             raise NotAllowed(f"The seed {self.seed} is not possible. It is a whole number from 0 to {2**63 - 1}.")
         if self.end != month_of(self.end).end:
@@ -129,7 +131,9 @@ def mix(text: str) -> dict[str, float]:
         try:
             shares[name.strip()] = float(share)
         except ValueError as error:
-            raise NotAllowed(f"{piece!r} is no share of customers. Write NAME=SHARE, such as full=0.4; names: {', '.join(HABITS)}.") from error
+            raise NotAllowed(
+                f"{piece!r} is no share of customers. Write NAME=SHARE, such as full=0.4; names: {', '.join(HABITS)}."
+            ) from error
     return shares
 
 

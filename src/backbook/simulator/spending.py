@@ -52,9 +52,7 @@ def may_spend(accounts: Book, state: State, month: Month) -> Array:
     return able
 
 
-def _purchases(
-    chance: Chance, folk: People, accounts: Book, state: State, month: Month, in_detail: bool
-) -> Postings:
+def _purchases(chance: Chance, folk: People, accounts: Book, state: State, month: Month, in_detail: bool) -> Postings:
     able = np.flatnonzero(may_spend(accounts, state, month))
     person = accounts.person[able]
     share = np.where(accounts.place[able] == 0, 1.0, 0.45)

@@ -16,7 +16,7 @@ from backbook.simulator.chance import Array
 from backbook.simulator.days import Month
 from backbook.simulator.delivery import Days, Delivery
 from backbook.simulator.futures import Effects, Likely
-from backbook.simulator.living import Facts, World, closing_hazard
+from backbook.simulator.living import Facts, World
 from backbook.simulator.people import People
 from backbook.simulator.policy import Best
 from backbook.simulator.profit import LINES
