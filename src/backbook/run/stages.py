@@ -171,14 +171,15 @@ def score(way: Way) -> dict[str, Any]:
         given: list[Any] = []
         waiting = [link for link in frozen.order if link not in _without_scores(frozen)]
         while waiting:
-            # Up to and with the next score; what stands between two scores is added in one go.
+            # Up to the next score; what stands between two scores is added in one go.
             until = next((place for place, link in enumerate(waiting) if link.kind == "score"), len(waiting))
-            whole = extended(whole, waiting[:until], frozen, way.versions)
+            if until:
+                whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions))
             for link in waiting[until : until + 1]:
-                whole, table = scored(whole, frozen, link.id, way.versions)
+                # A score is narrow: it is kept alone and joined, and the wide table is written once for all.
+                whole, table = scored(whole, frozen, link.id, way.versions, keep=engine.cached)
                 if table is not None:
-                    given.append(engine.cached(table.rename(unit=KEY[frozen.score(link.id).grain])))
-                whole = _kept(engine, whole)
+                    given.append(table.rename(unit=KEY[frozen.score(link.id).grain]))
             waiting = waiting[until + 1 :]
         whole = _kept(engine, whole)
         _write_profile(way, whole)
