@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backbook import __version__, run, simulator
+from backbook import __version__, run
 from backbook.errors import BadData, Refusal
 from backbook.progress import Progress
 from backbook.run import show
@@ -212,6 +212,9 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Write the source systems of a made-up card issuer, with the truth about it beside them."""
+    # Imported here: half a second that no other command needs.
+    from backbook import simulator
+
     with Progress(shown=not quiet) as progress:
         options = {} if end is None else {"end": end}
         simulator.simulate(directory, customers=customers, months=months, seed=seed, on_progress=progress, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,13 +18,14 @@ from backbook.customer.reader import Reader
 from backbook.engine import Engine
 from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
+from backbook.outcome import library
 from backbook.progress import Progress
 from backbook.run import paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
 from backbook.score import make, registry
-from backbook.score.definition import Score
+from backbook.score.definition import SCORECARD, Score
 from backbook.score.registry import Unavailable, Version
 from backbook.sources.load import load as load_sources
 from backbook.strategy import decide as strategies
@@ -47,6 +48,7 @@ class Way:
     progress: Progress
     dry_run: bool = False
     walked: tuple[str, ...] = ()
+    drawn_by: Callable[[], str] = library.made
     found: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
 
@@ -229,6 +231,12 @@ def report(way: Way) -> dict[str, Any]:
 
 
 # ── pieces ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def untrained(way: Way) -> list[Score]:
+    """The scorecards that `train` has to fit."""
+    cards = [score for score in way.frozen.scores if score.method == SCORECARD]
+    return [score for score in cards if way.walked == ("train",) or fitting(way, score) is None]
 
 
 def fitting(way: Way, score: Score) -> Version | None:
