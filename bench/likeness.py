@@ -107,7 +107,9 @@ def main() -> None:
         for name in found[book]
         if name in found["demo"] and name not in wide[book]
     ]
-    print(f"likeness: features={len(both)} zero_share_apart={np.mean(apart):.3f} lacks={len(wide['taiwan'] | wide['cmb'])}")
+    print(
+        f"likeness: features={len(both)} zero_share_apart={np.mean(apart):.3f} lacks={len(wide['taiwan'] | wide['cmb'])}"
+    )
 
 
 if __name__ == "__main__":

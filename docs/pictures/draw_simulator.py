@@ -1,6 +1,6 @@
 """The pictures of docs/simulator.md: what 20,000 made-up customers look like after two years, in both languages.
 
-    make pictures
+make pictures
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ def main() -> None:
         rows = [
             alt.hconcat(*pair, spacing=40).resolve_scale(color="independent") for pair in (panels[:2], panels[2:4])
         ] + panels[4:]
-        whole = alt.vconcat(*rows, spacing=30).resolve_scale(color="independent").configure(
-            font="Noto Sans CJK SC, sans-serif", padding=16, background="white"
+        whole = (
+            alt.vconcat(*rows, spacing=30)
+            .resolve_scale(color="independent")
+            .configure(font="Noto Sans CJK SC, sans-serif", padding=16, background="white")
         )
         png = vl_convert.vegalite_to_png(whole.to_json(), scale=1.2)
         (HERE / f"simulator-{language}.png").write_bytes(png)
@@ -79,7 +81,11 @@ def lived() -> dict[str, pd.DataFrame]:
         bucket = np.bincount(np.minimum(facts.cycles, 6), weights=owed, minlength=7)
         if before is not None and number >= settings.first.number:
             flows += [
-                {"month": month.end.isoformat(), "flow": f"{BUCKETS[k]}→{BUCKETS[k + 1]}", "share": 100 * bucket[k + 1] / before[k]}
+                {
+                    "month": month.end.isoformat(),
+                    "flow": f"{BUCKETS[k]}→{BUCKETS[k + 1]}",
+                    "share": 100 * bucket[k + 1] / before[k],
+                }
                 for k in range(5)
             ]
         before = bucket
@@ -167,7 +173,9 @@ def effect(told: dict[str, pd.DataFrame], text: dict[str, str], place: int) -> a
     bars = base.encode(
         x=alt.X("points:Q", bin=alt.Bin(step=0.5), title=None), y=alt.Y("count()", title=text["customers"])
     )
-    return bars.facet(column=alt.Column("offer:N", title=text["effect"])).resolve_scale(x="independent", y="independent")
+    return bars.facet(column=alt.Column("offer:N", title=text["effect"])).resolve_scale(
+        x="independent", y="independent"
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from backbook import __version__, run, simulator
+from backbook import __version__, run
 from backbook.errors import BadData, Refusal
 from backbook.progress import Progress
 from backbook.run import show
@@ -248,6 +248,9 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Write the source systems of a made-up card issuer, with the truth about it beside them."""
+    # Imported here: half a second that no other command needs.
+    from backbook import simulator
+
     more: dict[str, Any] = {"end": end} | ({"mix": simulator.mix(mix)} if mix else {})
     more |= {"wallet_share": wallet, "downturn": downturn, "downturn_from": downturn_from, "daily_from": daily_from}
     with Progress(shown=not quiet) as progress:
@@ -272,6 +275,8 @@ def step(
     columns account_id, new_limit (money) or price (share of the published rate), and if need be kind (fixed, temporary), on,
     until, decision_id. A FILE of contacts has account_id, offer, channel, at, and if need be propensity, is_control, decision_id.
     """
+    from backbook import simulator
+
     if months < 1:
         raise typer.BadParameter("At least one month is lived.")
     with Progress(shown=not quiet) as progress:
@@ -291,6 +296,8 @@ def measure(
     quiet: Quiet = False,
 ) -> None:
     """Measure what was likely from the last month on, by living on many times, and write it under truth/."""
+    from backbook import simulator
+
     with Progress(shown=not (quiet or as_json)) as progress:
         found = simulator.measure(
             directory, accounts=accounts, replays=futures, effect_replays=effects, on_progress=progress

@@ -40,6 +40,7 @@ class Engine:
             self.command(f"SET memory_limit = {_text(memory)}")
         self._names = 0
         self._made: list[tuple[str, str]] = []
+        self._types: dict[tuple[str, bool], Any] = {}
 
     def parquet(self, files: Sequence[Path | str], *, path_column: str = "", row_column: str = "") -> Any:
         """A table over Parquet files, their columns united by name; if named, also each row's file and position from 0."""
@@ -84,13 +85,15 @@ class Engine:
 
     def cached(self, table: Any, *, row_column: str = "") -> Any:
         """The table computed once and kept until the engine goes; if named, also each row's position from 0."""
+        if not row_column and self._is_kept(table):
+            return table
         # Compiled here: Ibis's own create_table compiles and renders a wide expression more than once.
         query = self._query(table)
         name = self._new("cached", "TABLE")
         self.command(f"CREATE TEMP TABLE {name} AS {query}")
         if row_column:
             return self._view(f"SELECT *, rowid AS {_name(row_column)} FROM {name}")
-        return self.backend.table(name)
+        return self._named(name)
 
     def arrow(self, table: Any) -> pa.Table:
         return self.backend.to_pyarrow(table)
@@ -149,7 +152,23 @@ class Engine:
     def _view(self, text: str) -> Any:
         name = self._new("view", "VIEW")
         self.command(f"CREATE TEMP VIEW {name} AS {text}")
-        return self.backend.table(name)
+        return self._named(name)
+
+    def _named(self, name: str) -> Any:
+        """The table or view of that name. Ibis's own `table` reads the type of every column anew, a millisecond each."""
+        described = self.command(f"DESCRIBE {_name(name)}").fetchall()
+        schema = ibis.schema({column: self._type(text, null == "YES") for column, text, null, *_ in described})
+        return ops.DatabaseTable(name, schema=schema, source=self.backend, namespace=ops.Namespace()).to_expr()
+
+    def _type(self, text: str, nullable: bool) -> Any:
+        if (text, nullable) not in self._types:
+            self._types[text, nullable] = self.backend.compiler.type_mapper.from_string(text, nullable=nullable)
+        return self._types[text, nullable]
+
+    def _is_kept(self, table: Any) -> bool:
+        """Whether the table is rows in memory already, and not an expression over them."""
+        operation = table.op()
+        return isinstance(operation, ops.DatabaseTable) and (operation.name, "TABLE") in self._made
 
     def _new(self, story: str, kind: str) -> str:
         self._names += 1

@@ -95,7 +95,9 @@ def _persons(truth: pd.DataFrame, name: str) -> dict[str, int]:
 
 
 def _parquet(folder: Path, kind: str) -> pd.DataFrame:
-    return pd.concat([pd.read_parquet(file) for file in sorted((folder / "truth").glob(f"{kind}_*"))], ignore_index=True)
+    return pd.concat(
+        [pd.read_parquet(file) for file in sorted((folder / "truth").glob(f"{kind}_*"))], ignore_index=True
+    )
 
 
 def _tables(folder: Path, wanted: Callable[[date], bool]) -> Tables:
@@ -123,7 +125,9 @@ def _rows(file: Path, how: dict) -> pd.DataFrame:
     data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     encoding, separator = how.get("encoding", "utf-8-sig"), how.get("separator", ",")
     # The quick reader knows separators of one character only.
-    text = io.StringIO(data.decode(encoding).replace(separator, "\x01") if len(separator) > 1 else data.decode(encoding))
+    text = io.StringIO(
+        data.decode(encoding).replace(separator, "\x01") if len(separator) > 1 else data.decode(encoding)
+    )
     return pd.read_csv(
         text, sep="\x01" if len(separator) > 1 else separator, names=how.get("columns"), dtype=str, keep_default_na=False,
         header=0 if how.get("header", True) else None, quoting=3 if how.get("quote") == "" else 0,
@@ -175,7 +179,12 @@ def clues(issuer: Issuer, name: str, table: pd.DataFrame) -> Iterator[tuple[bool
             continue
         group = values.groupby(whom.to_numpy(), sort=False)
         last = group.last().filter(regex="^[^=]*$")
-        told = [last.add_suffix(" last"), group.mean().add_suffix(" mean"), group[["#place"]].first(), group.size().rename("#rows")]
+        told = [
+            last.add_suffix(" last"),
+            group.mean().add_suffix(" mean"),
+            group[["#place"]].first(),
+            group.size().rename("#rows"),
+        ]
         yield is_account, pd.concat(told, axis=1).add_prefix(f"{name}.{column}: ")
 
 
@@ -272,15 +281,18 @@ def ranking(case: Case, score: Array) -> tuple[float, float, float]:
 def beyond_the_truth(case: Case, clue: Array) -> Array:
     """How many standard errors what happened beyond its true chance goes with each clue (account x clue).
 
-    A share of futures is an unbiased chance, however few they are; so for whatever was known at the date the mean is zero.
+    A share of futures is an unbiased chance, however few they are; so for all that was known at the date the mean is zero.
     """
     who = case.measured
-    surprise = case.bad[who] - case.likely[who]
-    told = ~np.isnan(clue[who])
+    told, likely = ~np.isnan(clue[who]), case.likely[who]
     mean = np.where(told, clue[who], 0).sum(axis=0) / np.maximum(told.sum(axis=0), 1)
-    clue = np.where(told, clue[who] - mean, 0)
-    each = pd.DataFrame(clue * surprise[:, None]).groupby(case.person[who]).sum().to_numpy()
-    spread = np.sqrt((each**2).sum(axis=0))
+    centred = np.where(told, clue[who] - mean, 0)
+    each = pd.DataFrame(centred * (case.bad[who] - likely)[:, None]).groupby(case.person[who]).sum().to_numpy()
+    # Few defaults make the spread that was seen too small for some clues, the one that was likely for others. A chance
+    # that no future showed is not zero: it is drawn a little towards the mean.
+    chance = (FUTURES * likely + 1) / (FUTURES + 1 / likely.mean())
+    expected = (centred**2 * (chance * (1 - chance) * (1 + 1 / FUTURES))[:, None]).sum(axis=0)
+    spread = np.sqrt(np.maximum(expected, (each**2).sum(axis=0)))
     return each.sum(axis=0) / np.where(spread > 0, spread, 1)
 
 

@@ -9,23 +9,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from backbook.outcome import charts
+from backbook.outcome import charts, library
 from backbook.outcome.figures import Figures
 from backbook.outcome.page import Block, Section, sections
 from backbook.outcome.texts import TEXTS, text
 
 LANGUAGES = ("zh", "en")
-
-# The one thing of the drawing library that the page calls.
-SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 # Vega's interpreter (`ast`) draws without `eval`, which the page's own policy forbids.
 DRAWING = """
@@ -37,20 +34,20 @@ for (const place of document.querySelectorAll("[data-chart]")) {
 """
 
 
-def write_report(path: Path, figures: Figures, language: str) -> Path:
+def write_report(path: Path, figures: Figures, language: str, *, drawn_by: Callable[[], str] = library.made) -> Path:
     """Write the report to `path` and return it; the same figures give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(html(figures, language), encoding="utf-8")
+    path.write_text(html(figures, language, drawn_by=drawn_by), encoding="utf-8")
     return path
 
 
-def html(figures: Figures, language: str) -> str:
-    """The whole page as text."""
+def html(figures: Figures, language: str, *, drawn_by: Callable[[], str] = library.made) -> str:
+    """The whole page as text; `drawn_by` gives the drawing library, such as one made beside the run."""
     if language not in LANGUAGES:
         raise ValueError(f"A report is written in {' or '.join(LANGUAGES)}, not in {language!r}.")
     found = sections(figures, language)
     drawn = [block for section in found for block in section.blocks if block.chart is not None]
-    library = Markup(_library())
+    script = Markup(drawn_by())
     drawing = Markup(DRAWING)
     page: str = _template().render(
         about=figures.about,
@@ -63,9 +60,9 @@ def html(figures: Figures, language: str) -> str:
         sections=found,
         number=lambda block: next(place for place, other in enumerate(drawn) if other is block),
         charts=_inline([spec(block.chart) for block in drawn]),
-        library=library,
+        library=script,
         drawing=drawing,
-        script_hashes=Markup(" ".join(f"'{_policy_hash(script)}'" for script in (library, drawing))),
+        script_hashes=Markup(" ".join(f"'{_policy_hash(script)}'" for script in (script, drawing))),
     )
     return page
 
@@ -109,13 +106,6 @@ def marked(words: str) -> Markup:
 
 def _policy_hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-@cache
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
-    bundle: str = vl_convert.javascript_bundle(SNIPPET)
-    return bundle.replace("</script", "<\\/script")
 
 
 @cache

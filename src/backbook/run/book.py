@@ -5,7 +5,7 @@ Only what is asked for is built: the named columns, what they read in turn, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -110,15 +110,25 @@ def extended(profile: Profile, links: Sequence[Link], frozen: Frozen, versions: 
     return profile
 
 
-def scored(profile: Profile, frozen: Frozen, id: str, versions: Mapping[str, Version]) -> tuple[Profile, Any | None]:
-    """The profile with one score's columns, and the score's own table; null columns where it is not available."""
+def scored(
+    profile: Profile,
+    frozen: Frozen,
+    id: str,
+    versions: Mapping[str, Version],
+    *,
+    keep: Callable[[Any], Any] = lambda table: table,
+) -> tuple[Profile, Any | None]:
+    """The profile with one score's columns, and the score's own table; null columns where it is not available.
+
+    `keep`, such as the engine's `cached`, computes the score's table once for both.
+    """
     score = frozen.score(id)
     version = versions.get(id)
     if version is None:
         rows = profile.at(score.grain)
         nothing = {name.name: ibis.null(IBIS[name.type]) for name in score.yields}
         return profile.with_columns(score.grain, nothing, rows), None
-    given = apply(version, profile.rows(score.grain, score.reads))
+    given = keep(apply(version, profile.rows(score.grain, score.reads)))
     return profile.joined(score.grain, columns(version, given)), given
 
 

@@ -15,7 +15,6 @@ from backbook.outcome import kpi
 from backbook.outcome.figures import About, Figures, Text
 from backbook.outcome.kpi import Segment
 from backbook.outcome.position import Book
-from backbook.outcome.report import write_report
 from backbook.run import compare
 from backbook.run.dates import previous_month_end
 from backbook.run.records import latest
@@ -33,8 +32,11 @@ PROFILES = {ACCOUNT: "profile.account", CUSTOMER: "profile.customer"}
 
 def write(way: Way) -> list[Path]:
     """Write `lists/` and `report.html` into the run's folder."""
+    # Imported here: the charts' library is a third of a second that no other command needs.
+    from backbook.outcome.report import write_report
+
     lists = _lists(way)
-    report = write_report(way.folder / "report.html", _figures(way, lists), way.language)
+    report = write_report(way.folder / "report.html", _figures(way, lists), way.language, drawn_by=way.drawn_by)
     return [report, *(file for entry in lists for file in (entry.xlsx, entry.csv))]
 
 

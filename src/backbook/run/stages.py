@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,13 +18,14 @@ from backbook.customer.reader import Reader
 from backbook.engine import Engine
 from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
+from backbook.outcome import library
 from backbook.progress import Progress
 from backbook.run import paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
 from backbook.score import make, registry
-from backbook.score.definition import Score
+from backbook.score.definition import SCORECARD, Score
 from backbook.score.registry import Unavailable, Version
 from backbook.sources.load import load as load_sources
 from backbook.strategy import decide as strategies
@@ -47,6 +48,7 @@ class Way:
     progress: Progress
     dry_run: bool = False
     walked: tuple[str, ...] = ()
+    drawn_by: Callable[[], str] = library.made
     found: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
 
@@ -171,14 +173,15 @@ def score(way: Way) -> dict[str, Any]:
         given: list[Any] = []
         waiting = [link for link in frozen.order if link not in _without_scores(frozen)]
         while waiting:
-            # Up to and with the next score; what stands between two scores is added in one go.
+            # Up to the next score; what stands between two scores is added in one go.
             until = next((place for place, link in enumerate(waiting) if link.kind == "score"), len(waiting))
-            whole = extended(whole, waiting[:until], frozen, way.versions)
+            if until:
+                whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions))
             for link in waiting[until : until + 1]:
-                whole, table = scored(whole, frozen, link.id, way.versions)
+                # A score is narrow: it is kept alone and joined, and the wide table is written once for all.
+                whole, table = scored(whole, frozen, link.id, way.versions, keep=engine.cached)
                 if table is not None:
-                    given.append(engine.cached(table.rename(unit=KEY[frozen.score(link.id).grain])))
-                whole = _kept(engine, whole)
+                    given.append(table.rename(unit=KEY[frozen.score(link.id).grain]))
             waiting = waiting[until + 1 :]
         whole = _kept(engine, whole)
         _write_profile(way, whole)
@@ -228,6 +231,12 @@ def report(way: Way) -> dict[str, Any]:
 
 
 # ── pieces ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def untrained(way: Way) -> list[Score]:
+    """The scorecards that `train` has to fit."""
+    cards = [score for score in way.frozen.scores if score.method == SCORECARD]
+    return [score for score in cards if way.walked == ("train",) or fitting(way, score) is None]
 
 
 def fitting(way: Way, score: Score) -> Version | None:

@@ -253,6 +253,8 @@ def plain_text(field: str) -> str:
     return field.removeprefix("'")
 
 
+# Of a list's texts only the ids differ from row to row, and those are not asked about.
+@lru_cache(maxsize=100_000)
 def _would_change(text: str) -> bool:
     bare = text.strip()
     if text.startswith("'") or text[:1].isspace() or bare.startswith(_FORMULA):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -105,6 +106,8 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
+# Most texts of a list stand in many of its rows.
+@lru_cache(maxsize=100_000)
 def _clean(value: str) -> str:
     return escape(_LOOKS_ESCAPED.sub("_x005F_", _NOT_XML.sub("\ufffd", value)))
 
