@@ -15,7 +15,7 @@ DATES_demo := --from 2026-08-31 --to 2026-10-31 --every month
 DATES_taiwan := --as-of 2005-10-31
 DATES_cmb := --as-of 2019-06-30
 
-.PHONY: demo test check bench bundle lock docs clean help
+.PHONY: demo test check bench bundle lock docs pictures clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,8 +32,8 @@ test: check  ## checks and all tests
 	$(BIN)/python -m pytest -n 2
 
 check: .venv/dev.stamp  ## formatting, types, layers
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench docs
+	$(BIN)/ruff format --check src tests bench docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -56,6 +56,9 @@ LOCKED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-
 
 docs: .venv/run.stamp  ## the pages that are made from the code
 	$(BIN)/backbook dictionary --docs docs
+
+pictures: .venv/run.stamp  ## the pictures of the guides, drawn anew
+	$(BIN)/python docs/pictures/draw_simulator.py
 
 clean:  ## forget what was made
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

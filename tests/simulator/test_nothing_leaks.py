@@ -296,6 +296,66 @@ def beyond_the_truth(case: Case, clue: Array) -> Array:
     return each.sum(axis=0) / np.where(spread > 0, spread, 1)
 
 
+# ── ids, places in files and cents against hidden traits ──
+
+# Columns that number something, besides those that name an account or a person.
+NUMBERED = ("EDH", "KPH", "FQH", "SQBH", "device_id")
+# Files in the order of time, and the column that tells it: there, places count among the rows of one moment alone.
+IN_TIME = {
+    "core_posting": "RZSJ", "core_request": "SQSJ", "core_statement": "ZDRQ", "core_points": "SJ", "core_benefit": "SJ",
+    "app_event": "event_time", "call_contact": "时间", "call_feedback": "时间", "shop_order": "ordered_at",
+}  # fmt: skip
+# Numbers that a system hands out one after another say what the place in the file says.
+SERIAL = {
+    "core_posting": "JYLSH", "core_request": "SQLSH", "core_points": "JFLSH", "core_benefit": "HXLSH",
+    "app_event": "event_id", "app_push": "push_id", "app_push_result": "result_id", "call_contact": "流水号",
+    "call_feedback": "工单号", "call_request": "请求号", "shop_order": "order_no",
+}  # fmt: skip
+
+
+def hidden(issuer: Issuer) -> pd.DataFrame:
+    """All that people are, and their own number: the order in which this program made those there at the start."""
+    trait = issuer.truth("trait").set_index("person")
+    trait["habit"] = trait.habit.map(HABITS.index)
+    trait["number"] = np.where(trait.arrives == 0, trait.index, np.nan)
+    return trait.drop(columns="arrives").astype(float)
+
+
+def bare(issuer: Issuer, name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """What should say nothing, person by person: means of ids, of their last two digits, of places, of cents."""
+    owners = list(named(issuer, table))
+    if not owners:
+        return pd.DataFrame()
+    _, is_account, whom = owners[0]
+    person = whom.map(issuer.account) if is_account else whom
+    numbered = [column for column in columns_of(table) if column in NUMBERED or column in [one[0] for one in owners]]
+    found = {f"{each}{what}": values for each in numbered for what, values in readings(table[each]).items() if "=" not in what}
+    moment = table.groupby(["#file", *([IN_TIME[name]] if name in IN_TIME else [])], sort=False)["#place"]
+    rows = moment.transform("size")
+    found["place"] = ((moment.rank() - 0.5) / rows).where(rows > 1)
+    if name == "core_posting":
+        cents = pd.to_numeric(table.JYJE.str[-2:]).where(table.JYDM == "1000")
+        found |= {"cents": cents, "whole yuan": (cents == 0).where(cents.notna()).astype(float)}
+    return pd.DataFrame(found, index=table.index).groupby(person.to_numpy()).mean()
+
+
+def go_together(issuer: Issuer, tables: Tables) -> pd.Series:
+    """For each table, clue and trait: how many standard errors the clue goes with the ranks of the trait.
+
+    The clue itself is taken and not its rank: the mean of few rows is wider than that of many, but no higher.
+    """
+    traits, found = hidden(issuer), {}
+    for name, table in tables.items():
+        told = bare(issuer, name, table)
+        for clue in told.columns[told.nunique() > 1]:
+            mine = told[clue].dropna()
+            ranks = traits.reindex(mine.index).rank(pct=True)
+            products = (ranks - ranks.mean()).mul(mine - mine.mean(), axis=0)
+            for trait, far in (products.sum() / np.sqrt((products**2).sum())).items():
+                found[name, clue, trait] = far
+    return pd.Series(found)
+
+
 # ── the tests ──
 
 
@@ -320,3 +380,23 @@ def test_no_column_goes_with_what_happened_beyond_its_true_chance(case: Case) ->
     assert len(far) > 1_000 and 0.8 < far.std() < 1.2
     names = [name for told in case.told.values() for name in told.columns]
     assert not {name: value for name, value in zip(names, far, strict=True) if abs(value) > FAR}
+
+
+def test_no_id_no_place_in_a_file_and_no_cents_go_with_a_trait(issuer: Issuer) -> None:
+    for tables in (issuer.tables, issuer.late):
+        far = go_together(issuer, tables).drop("number", level=2)
+        assert len(far) > 1_500 and 0.8 < far.std() < 1.2
+        assert far[far.abs() > FAR].empty
+
+
+def test_no_order_tells_whom_this_program_made_first(issuer: Issuer) -> None:
+    for tables in (issuer.tables, issuer.late):
+        far = go_together(issuer, tables).xs("number", level=2)
+        assert far[far.abs() > FAR].empty
+
+
+def test_serial_numbers_follow_the_rows(issuer: Issuer) -> None:
+    for name, column in SERIAL.items():
+        for tables in (issuer.tables, issuer.late) if name not in IN_TIME else (issuer.tables,):
+            for _, numbers in tables[name].groupby("#file")[column]:
+                assert numbers.is_monotonic_increasing, name
