@@ -108,7 +108,7 @@ def figures(seed: int, replays: int, effect_replays: int) -> dict[str, Any]:
         "over_180": float(owed[facts.days_past_due > 180].sum() / owed.sum()),
         "sleeping": _sleeping(world, state, held, used, there),
     }
-    part, its = futures.sample(world, state, ACCOUNTS)
+    part, its = futures.sample(world, state, last, ACCOUNTS)
     likely = futures.likely(part, its, last, replays)
     treated = futures.effects(part, its, last, effect_replays)
     found = truth.figures(likely, treated, policy.best(treated, policy.seen(part, its, last)))

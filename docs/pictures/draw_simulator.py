@@ -95,7 +95,7 @@ def lived() -> dict[str, pd.DataFrame]:
             spent += [{"month": month.end.isoformat(), "category": k, "amount": value} for k, value in enumerate(sums)]
     there = (state.status == OPEN) & (accounts.opened <= settings.last.last) & (owed > 0)
     used = owed[there] / np.maximum(state.limit[accounts.line[there]], 1)
-    part, its = futures.sample(world, state, 4_000)
+    part, its = futures.sample(world, state, settings.last, 4_000)
     found = futures.effects(part, its, settings.last, 3)
     lifts = [
         pd.DataFrame({"offer": found.treatments[place], "points": 100 * lift[lift != 0]})

@@ -236,6 +236,8 @@ def simulate(
         typer.Option(help="shares of customers, such as unused=0.1,full=0.4,instalment=0.2,revolver=0.2,minimum=0.1"),
     ] = None,
     wallet: Annotated[float, typer.Option(help="share of customers whose card lies in a wallet at the start")] = 0.78,
+    sleeping: Annotated[float, typer.Option(help="share of accounts that sleep long")] = 0.15,
+    instalments: Annotated[float, typer.Option(help="share of what is owed that stands in instalments")] = 0.15,
     downturn: Annotated[
         float, typer.Option(help="a bad year: what it adds to the pressure on everybody, such as 0.5")
     ] = 0.0,
@@ -252,7 +254,8 @@ def simulate(
     from backbook import simulator
 
     more: dict[str, Any] = {"end": end} | ({"mix": simulator.mix(mix)} if mix else {})
-    more |= {"wallet_share": wallet, "downturn": downturn, "downturn_from": downturn_from, "daily_from": daily_from}
+    more |= {"wallet_share": wallet, "long_sleeping_share": sleeping, "instalment_share": instalments}
+    more |= {"downturn": downturn, "downturn_from": downturn_from, "daily_from": daily_from}
     with Progress(shown=not quiet) as progress:
         simulator.simulate(directory, customers, months, seed, on_progress=progress, processes=processes, **more)
     out.print(f"A made-up issuer of {customers:,} customers over {months} months lies in {directory}.")
@@ -289,6 +292,9 @@ def step(
 @simulation.command()
 def measure(
     directory: Issuer,
+    at: Annotated[
+        date | None, typer.Option(parser=_date, metavar="DATE", help="a month-end whose state was kept; usually the last")
+    ] = None,
     accounts: Annotated[int, typer.Option(help="at least so many are lived on")] = 5_000,
     futures: Annotated[int, typer.Option(help="lives of each account, for the chance of default")] = 200,
     effects: Annotated[int, typer.Option(help="pairs of lives for the effect of each treatment")] = 24,
@@ -300,7 +306,7 @@ def measure(
 
     with Progress(shown=not (quiet or as_json)) as progress:
         found = simulator.measure(
-            directory, accounts=accounts, replays=futures, effect_replays=effects, on_progress=progress
+            directory, at=at, accounts=accounts, replays=futures, effect_replays=effects, on_progress=progress
         )
     _print(found if as_json else show.measured(found))
 

@@ -22,6 +22,7 @@ from backbook.simulator.people import numbers_of, people
 from backbook.simulator.postings import ALL_AT_ONCE, INSTALMENT, INTO_INSTALMENTS
 from backbook.simulator.records import Registry
 from backbook.simulator.settings import Settings
+from backbook.simulator.words import CATEGORIES
 
 END = date(2026, 10, 31)
 
@@ -78,6 +79,45 @@ def test_statements_follow_from_what_was_posted(seed: int) -> None:
             assert bill[account, column["closing"]] == state.ledger[account] - after
         drawn += len(facts.billed)
     assert drawn > 500
+
+
+@settings(max_examples=4, deadline=None)
+@given(some.integers(0, 10**6))
+def test_every_line_of_profit_follows_from_facts_that_are_counted_slowly(seed: int) -> None:
+    """One account at a time, in plain Python."""
+    world, state = world_of(60, 3, seed)
+    for number in range(world.settings.warm_up.number, world.settings.last.number + 1):
+        before, set_aside = state.total(), state.allowance.copy()
+        facts = step(world, state, Month(number))
+    for account in range(len(world.accounts)):
+        assert facts.profit[account].tolist() == slow_profit(world, state, facts, account, before, set_aside)
+
+
+def slow_profit(world: World, state: State, facts: Facts, account: int, before: np.ndarray, set_aside: np.ndarray) -> list[int]:
+    posted = facts.postings.at(facts.postings.account == account)
+    rows = list(zip(posted.code.tolist(), posted.amount.tolist(), posted.category.tolist(), strict=True))
+
+    def total(*codes: int) -> int:
+        return sum(amount for code, amount, _ in rows if code in codes)
+
+    free = [k for k, category in enumerate(CATEGORIES) if category[1] in ("8062", "8299")]
+    bought = sum(amount for code, amount, category in rows if code in (1000, 3000) and category not in free)
+    income = [round(0.004175 * bought), total(6000), total(6100), total(5000, 5900), total(5100), total(5200)]
+    lent = max(int(before[account]), 0) + max(int(state.total()[account]), 0)
+    cycles, moved = int(facts.cycles[account]), facts.rewards
+    kept = round((0.010, 0.06, 0.22, 0.42, 0.58, 0.68, 0.75, 0.82)[min(cycles, 7)] * max(int(state.total()[account]), 0))
+    cost = int(moved.cost[moved.account == account].sum() + moved.use_cost[moved.use_account == account].sum())
+    there = state.status[account] == OPEN and world.accounts.opened[account] <= facts.month.last
+    work = 80 * bool(np.isin(account, facts.billed)) + 40 * bool(there) + 1_500 * (cycles > 0)
+    asked = facts.decisions.contacts
+    mine = (asked.account == account) & ~asked.held_out
+    answered = {1: account in facts.woken, 2: world.accounts.person[account] in facts.bound}
+    gifts = sum({1: 1_500, 2: 800}.get(offer, 0) * answered.get(offer, False) for offer in asked.offer[mine].tolist())
+    contact = sum((0, 4, 320)[channel] for channel in asked.channel[mine].tolist()) + gifts
+    return [
+        *income, -round(sum(income) * 0.06 / 1.06), -round(0.002 * lent / 2), total(8000, 8101),
+        int(set_aside[account]) - kept, -cost, -work, -contact,
+    ]  # fmt: skip
 
 
 def test_a_state_that_was_saved_is_lived_on_from_as_if_nothing_had_happened(tmp_path: Path) -> None:
@@ -208,3 +248,16 @@ def test_a_downturn_makes_more_accounts_fall_behind() -> None:
             facts = step(world, state, Month(number))
         late.append(int((facts.days_past_due > 30).sum()))
     assert late[1] > late[0] * 1.3
+
+
+@pytest.mark.parametrize("share", [0.08, 0.30])
+def test_the_share_in_instalments_and_of_long_sleep_are_parameters(share: float) -> None:
+    world, state = world_of(1_500, 12, 1, instalment_share=share, long_sleeping_share=share)
+    for number in range(world.settings.warm_up.number, world.settings.last.number + 1):
+        step(world, state, Month(number))
+    last = world.settings.last.last
+    there = (state.status == OPEN) & (world.accounts.opened <= last)
+    old = there & (world.accounts.opened < last - 548)
+    asleep = old & (last - np.maximum(state.last_use, 0) > 548) & (state.total() == 0)
+    assert abs(state.outstanding().sum() / np.maximum(state.total(), 0).sum() - share) < 0.35 * share
+    assert abs(asleep.sum() / there.sum() - share) < 0.35 * share

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +35,16 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_same_seed_gives_the_same_bytes(issuer: Path, tmp_path: Path) -> None:
     simulate(tmp_path, **SMALL, seed=1)
+    assert digests(tmp_path) == digests(issuer)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_change_no_byte(issuer: Path, tmp_path: Path, threads: int) -> None:
+    code = f"from backbook.simulator import simulate; simulate({str(tmp_path)!r}, 300, 4, 1)"
+    several = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS")}
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    pinned = f"import os; os.sched_setaffinity(0, {cores!r}); "
+    subprocess.run([sys.executable, "-c", pinned + code], check=True, env=os.environ | several)
     assert digests(tmp_path) == digests(issuer)
 
 

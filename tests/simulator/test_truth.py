@@ -163,7 +163,7 @@ def test_profit_adds_up_to_what_was_posted_and_points_to_what_moved(seed: int) -
 
 def test_what_was_likely_comes_true_as_often_as_it_was(old: tuple[World, State]) -> None:
     world, state = old
-    part, its = sample(world, state, 1_200)
+    part, its = sample(world, state, world.settings.last, 1_200)
     found = likely(part, its, world.settings.last, 25)
     again = likely(part, its, world.settings.last, 26)
     # One more future, in which some default and most do not: the shares of the others foretold how many.
@@ -239,7 +239,7 @@ def test_limits_and_prices_change_what_customers_do(old: tuple[World, State]) ->
 def test_the_effect_of_an_offer_is_the_difference_of_two_worlds(old: tuple[World, State]) -> None:
     """The weighed difference of yes and no, and the plain one of worlds with and without, have the same mean."""
     world, state = old
-    part, its = sample(world, state, 400)
+    part, its = sample(world, state, world.settings.last, 400)
     month, futures = world.settings.last, 5
     told = effects(part, its, month, futures)
     place = told.treatments.index("WAKE")

@@ -260,7 +260,8 @@ def first_state(settings: Settings, chance: Chance, folk: People, accounts: Book
 
 def sleep_hazard(folk: People, person: Array) -> Array:
     """The chance that a card in use falls asleep within a month."""
-    return np.clip(0.0046 * np.exp(-0.5 * folk.loyalty[person] - 0.35 * folk.activity[person]), 0, 0.2)
+    usual = 0.0046 * np.exp(-0.5 * folk.loyalty[person] - 0.35 * folk.activity[person])
+    return np.clip(usual * folk.sleepiness[person], 0, 0.2)
 
 
 def wake_hazard(folk: People, person: Array) -> Array:

@@ -37,9 +37,9 @@ class Likely:
     ranks: float  # how well the share of the other futures foretells each future (AUC)
 
 
-def sample(world: World, state: State, accounts: int) -> tuple[World, State]:
-    """People drawn by luck, as many as have that many open accounts, or all; a world of their own."""
-    person, opened = world.accounts.person, world.accounts.opened <= world.settings.last.last
+def sample(world: World, state: State, month: Month, accounts: int) -> tuple[World, State]:
+    """People drawn by luck, as many as have that many open accounts at the end of `month`, or all; a world of their own."""
+    person, opened = world.accounts.person, world.accounts.opened <= month.last
     open_ = np.bincount(person[opened & (state.status == OPEN)], minlength=len(world.folk))
     luck = world.chance.uniform("sample of futures", world.folk.number)
     order = np.argsort(luck, kind="stable")

@@ -110,27 +110,34 @@ def step(
 def measure(
     directory: Path | str,
     *,
+    at: date | None = None,
     accounts: int = 5_000,
     replays: int = 200,
     effect_replays: int = 16,
     on_progress: Tell | None = None,
 ) -> dict[str, Any]:
-    """Measure what was likely from the last month on, for at least `accounts` accounts of the first part, into `truth/`.
+    """Measure what was likely from a month-end on, for at least `accounts` accounts of the first part, into `truth/`.
 
-    Chance of default, closing and silence within twelve months as shares of `replays` futures; the effect of each offer,
+    `at` is the last month-end or another whose state was kept: the one a year before the end of the first simulation, and
+    those of later steps. Chance of default, closing and silence within twelve months as shares of `replays` futures; the effect of each offer,
     limit and price step on each customer; the best policy and the best rule. Returns the figures of merit.
     """
     folder = Path(directory)
     settings = _issuer(folder)
     number, numbers = next(iter(_parts(settings, PART)))
-    world, state = _living(settings, numbers, folder, number)
-    part, its = futures.sample(world, state, accounts)
-    likely = futures.likely(part, its, settings.last, replays, on_progress)
-    effects = futures.effects(part, its, settings.last, effect_replays, on_progress)
-    best = policy.best(effects, policy.seen(part, its, settings.last))
+    month = month_of(at) if at else settings.last
+    kept = sorted({file.name[6:14] for file in (folder / "truth").glob("state_*.npz")})
+    if f"{month.end:%Y%m%d}" not in kept or (at and at != month.end):
+        days = ", ".join(f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in kept)
+        raise NotAllowed(f"No state was kept of {at}. There are those of {days}.")
+    world, state = _living(settings, numbers, folder, number, month)
+    part, its = futures.sample(world, state, month, accounts)
+    likely = futures.likely(part, its, month, replays, on_progress)
+    effects = futures.effects(part, its, month, effect_replays, on_progress)
+    best = policy.best(effects, policy.seen(part, its, month))
     with Delivery(folder / "truth") as true:
-        truth.likely(true, part, settings.last, likely)
-        truth.effects(true, part, settings.last, effects, best)
+        truth.likely(true, part, month, likely)
+        truth.effects(true, part, month, effects, best)
     return truth.figures(likely, effects, best)
 
 

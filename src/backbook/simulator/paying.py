@@ -160,7 +160,8 @@ def _into_instalments(
     able = able[(unpaid_statements(state.due[able]) < 1) & (state.plan[able] == 0).any(axis=1) & ~state.leaving[able]]
     key, person = accounts.key[able], accounts.person[able]
     fresh = np.minimum(state.bill[able, FRESH], state.billed[able])
-    wish = np.array([-9.0, -4.0, 1.0, -2.2, -2.6])[folk.habit[person]] + 0.25 * np.clip(state.pressure[person], -1, 2)
+    wish = np.array([-9.0, -4.0, 1.0, -2.2, -2.6])[folk.habit[person]] + folk.instalment_wish[person]
+    wish = wish + 0.25 * np.clip(state.pressure[person], -1, 2)
     added, offered = wishes.added[INSTALMENT_OFFER, able], wishes.offered[INSTALMENT_OFFER, able]
     wants = (fresh >= 100_000) & chance.happens(chance_of(wish + added), "instalment", key, month=month.number)
     share = 0.5 + 0.5 * chance.uniform("instalment share", key, month=month.number)
@@ -179,7 +180,7 @@ def _cash_loans(
 ) -> list[Postings]:
     """现金分期: at most 50,000 yuan and two years (CN-20)."""
     key, person, line = accounts.key[able], accounts.person[able], accounts.line[able]
-    wish = -4.9 + 0.5 * state.pressure[person] + 0.5 * folk.need[person] + 1.0 * (folk.habit[person] >= INSTALMENT)
+    wish = -4.9 + folk.instalment_wish[person] + 0.5 * state.pressure[person] + 0.5 * folk.need[person] + 1.0 * (folk.habit[person] >= INSTALMENT)
     added, offered = wishes.added[CASH_OFFER, able], wishes.offered[CASH_OFFER, able]
     wants = chance.happens(chance_of(wish + added), "cash loan", key, month=month.number)
     free = state.limit[line] - per_line(accounts, state.total())[line]

@@ -54,6 +54,8 @@ class People:
     wallet_taste: Array
     cash_taste: Array
     habit: Array  # position in HABITS
+    instalment_wish: Array  # log odds of instalments, above or below the usual of the habit
+    sleepiness: Array  # how fast the card falls asleep, against the usual
     taste: Array  # position in TASTES
     budget: Array  # yuan a month spent by card when nothing presses
     purchases: Array  # a month
@@ -134,6 +136,8 @@ def _hidden(settings: Settings, chance: Chance, numbers: Array, seen: dict[str, 
         wallet_taste=0.40 + 0.40 * chance.normal("wallet taste", numbers) + 0.05 * digital,
         cash_taste=0.45 + 0.50 * chance.normal("cash taste", numbers) + 0.10 * need,
         habit=habit,
+        instalment_wish=np.full(len(numbers), settings.instalment_wish),
+        sleepiness=np.full(len(numbers), settings.sleepiness),
         taste=chance.whole(5, "taste", numbers),
         budget=np.clip(seen["income"] * share, 150, 60_000),
         purchases=np.clip(np.exp(1.5 + 0.5 * activity), 1.0, 28.0),

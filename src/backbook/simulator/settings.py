@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from math import log
 
 from backbook.errors import NotAllowed
 from backbook.simulator.days import Month, month_of
@@ -31,6 +32,11 @@ PART = 50_000
 NEWCOMERS = 0.006
 
 
+def _odds(share: float) -> float:
+    bounded = min(max(share, 0.002), 0.95)
+    return bounded / (1 - bounded)
+
+
 @dataclass(frozen=True)
 class Settings:
     """One made-up issuer. `end` is the last day of its last month.
@@ -47,6 +53,8 @@ class Settings:
         default_factory=lambda: {"unused": 0.08, "full": 0.38, "instalment": 0.26, "revolver": 0.19, "minimum": 0.09}
     )
     wallet_share: float = 0.78
+    long_sleeping_share: float = 0.15  # of the accounts, once the book has settled
+    instalment_share: float = 0.15  # of what is owed: principal not yet due
     autopay_share: float = 0.36
     app_share: float = 0.72
     partner_share: float = 0.10
@@ -81,7 +89,9 @@ class Settings:
     def _check_mix(self) -> None:
         if set(self.mix) != set(HABITS):
             raise NotAllowed(f"The mix of customers names {sorted(self.mix)}. It needs exactly {list(HABITS)}.")
-        shares = ("wallet_share", "autopay_share", "app_share", "partner_share", "caller_share")
+        shares = (
+            "wallet_share", "long_sleeping_share", "instalment_share", "autopay_share", "app_share", "partner_share", "caller_share",
+        )  # fmt: skip
         for name, share in [*self.mix.items(), *((name, getattr(self, name)) for name in shares)]:
             if not 0 <= share <= 1:
                 raise NotAllowed(f"The share {name} = {share} is not possible. A share lies between 0 and 1.")
@@ -111,6 +121,16 @@ class Settings:
     def newcomers(self) -> int:
         """New customers a month."""
         return round(NEWCOMERS * self.customers)
+
+    @property
+    def sleepiness(self) -> float:
+        """How much faster than usual cards fall asleep; those who never use the card sleep anyway, a twentieth."""
+        return float((_odds(self.long_sleeping_share - 0.05) / _odds(0.10)) ** 1.4)
+
+    @property
+    def instalment_wish(self) -> float:
+        """What is added to everybody's log odds of instalments; a share moves less than the odds, since limits bind."""
+        return 2.8 * log(_odds(self.instalment_share) / _odds(0.15))
 
     def downturn_in(self, month: Month) -> float:
         begins = month_of(self.downturn_from).number if self.downturn_from else 0
