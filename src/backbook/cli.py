@@ -293,7 +293,8 @@ def step(
 def measure(
     directory: Issuer,
     at: Annotated[
-        date | None, typer.Option(parser=_date, metavar="DATE", help="a month-end whose state was kept; usually the last")
+        date | None,
+        typer.Option(parser=_date, metavar="DATE", help="a month-end whose state was kept; usually the last"),
     ] = None,
     accounts: Annotated[int, typer.Option(help="at least so many are lived on")] = 5_000,
     futures: Annotated[int, typer.Option(help="lives of each account, for the chance of default")] = 200,

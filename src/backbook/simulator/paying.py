@@ -180,7 +180,13 @@ def _cash_loans(
 ) -> list[Postings]:
     """现金分期: at most 50,000 yuan and two years (CN-20)."""
     key, person, line = accounts.key[able], accounts.person[able], accounts.line[able]
-    wish = -4.9 + folk.instalment_wish[person] + 0.5 * state.pressure[person] + 0.5 * folk.need[person] + 1.0 * (folk.habit[person] >= INSTALMENT)
+    wish = (
+        -4.9
+        + folk.instalment_wish[person]
+        + 0.5 * state.pressure[person]
+        + 0.5 * folk.need[person]
+        + 1.0 * (folk.habit[person] >= INSTALMENT)
+    )
     added, offered = wishes.added[CASH_OFFER, able], wishes.offered[CASH_OFFER, able]
     wants = chance.happens(chance_of(wish + added), "cash loan", key, month=month.number)
     free = state.limit[line] - per_line(accounts, state.total())[line]
