@@ -79,7 +79,7 @@ class CallCentre:
         """Customers who want their tags deleted, or offers that are made to nobody in particular (PIPL 24, 47)."""
         registry, chance = self.registry, self.registry.chance
         numbers = registry.folk.number
-        asks = chance.happens(0.0015, "privacy request", numbers, month=month.number)
+        asks = chance.happens(0.004, "privacy request", numbers, month=month.number)
         rows = np.flatnonzero(asks & (registry.call_since <= month.first))
         key = numbers[rows]
         day = month.first + chance.whole(month.length, "privacy day", key, month=month.number)

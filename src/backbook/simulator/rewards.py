@@ -1,7 +1,7 @@
 """Points and benefits: earned on what is bought, redeemed, lost after two years, and dear to the bank.
 
 Points are counted by account in whole numbers. What was earned first goes first: redemptions take the points of
-the years before, and what is left of these lapses at the end of the year.
+the years before, and what is left of these lapses at the end of the year, and all of them with the account.
 """
 
 from __future__ import annotations
@@ -62,9 +62,12 @@ def reward(chance: Chance, accounts: Book, state: State, month: Month, posted: P
     from_before = np.minimum(redeemed, np.maximum(state.points_before, 0))
     state.points_before -= from_before
     state.points -= redeemed - from_before
-    lapsed = np.zeros(n, np.int64)
+    # What is left goes with the account.
+    gone = state.status != OPEN
+    lapsed = np.where(gone, state.points + state.points_before, 0)
+    state.points[gone] = state.points_before[gone] = 0
     if month.month == 12:
-        lapsed = np.maximum(state.points_before, 0)
+        lapsed += np.maximum(state.points_before, 0)
         state.points_before, state.points = state.points.copy(), np.zeros(n, np.int64)
     parts = [(EARNED, earned), (REDEEMED, -redeemed), (LAPSED, -lapsed)]
     account = np.concatenate([np.flatnonzero(points) for _, points in parts])
