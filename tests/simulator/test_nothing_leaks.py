@@ -440,10 +440,8 @@ def test_a_column_that_hints_at_what_happened_is_named(
     secret = pd.Series(case.bad.astype(float), case.account)
     columns = case.columns(core_account=hide(account, blurred(account, secret, 0.2)))
     far = pd.Series(beyond_the_truth(case, columns.to_numpy()), columns.columns)
-    named = {in_place: "#place", in_an_id: "EDH ends", in_the_cents: "TZZE ends"}[hide]
-    assert {name.split(": ")[1].removesuffix(" last").removesuffix(" mean") for name in far.index[far.abs() > FAR]} == {
-        named
-    }
+    planted = {in_place: "#place", in_an_id: "EDH ends", in_the_cents: "TZZE ends"}[hide]
+    assert far[far.abs() > FAR].filter(regex=f"^core_account.ZH: {planted}").size > 0
 
 
 @pytest.fixture(scope="module")
@@ -475,21 +473,12 @@ def test_a_place_an_id_or_cents_that_hint_at_a_trait_are_named(
     assert far[name, clue, trait] > FAR
 
 
-@pytest.mark.xfail(
-    reason="Rows of one moment (core JYLS, SQLS) and of one month (app push, push_result, core HPXX) stand in the order of"
-    " persons, so members of a household, shared documents and cards stand side by side, in the app as in the core.",
-    strict=True,
-)
 def test_no_order_tells_whom_this_program_made_first(together: list[pd.Series]) -> None:
     for far in together:
         far = far.xs("number", level=2)
         assert far[far.abs() > FAR].empty
 
 
-@pytest.mark.xfail(
-    reason="The bank's present policy sends messages in the app to who registers only later, or never (bank._channels).",
-    strict=True,
-)
 def test_no_file_names_whom_its_system_does_not_know_yet(issuer: Issuer) -> None:
     lists = (("app_user", "user_id"), ("call_customer", "来电客户号"), ("shop_member", "Member No"), ("core_customer", "KHH"), ("core_account", "ZH"))  # fmt: skip
     known = {""}.union(*(issuer.tables[name][column] for name, column in lists))

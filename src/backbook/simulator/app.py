@@ -133,7 +133,10 @@ class App:
         }
 
     def _contacts(self, facts: Facts) -> Array:
-        return np.flatnonzero(facts.decisions.contacts.channel == APP)
+        made = facts.decisions.contacts
+        rows = np.flatnonzero(made.channel == APP)
+        lot = self.registry.world.accounts.lot[made.account[rows]]
+        return rows[np.lexsort((lot, made.second[rows], made.day[rows]))]
 
     def _persons(self, facts: Facts, rows: Array) -> Array:
         return self.registry.world.accounts.person[facts.decisions.contacts.account[rows]]

@@ -247,7 +247,7 @@ def _contacts(chance: Chance, folk: People, accounts: Book, state: State, month:
     offer = np.argmax(np.stack(drawn), axis=0)
     account = np.flatnonzero(np.stack(drawn).any(axis=0))
     offer = offer[account]
-    channel = _channels(chance, folk, month, offer, accounts.key[account], accounts.person[account])
+    channel = _channels(chance, accounts, month, offer, accounts.key[account], accounts.person[account])
     # No offer where it is not wanted (CN-40); a reminder of a debt is no offer.
     wanted = (offer == REMINDER) | ~state.refused[accounts.person[account], channel]
     account, offer, channel = account[wanted], offer[wanted], channel[wanted]
@@ -264,15 +264,9 @@ def _contacts(chance: Chance, folk: People, accounts: Book, state: State, month:
     )
 
 
-def _channels(chance: Chance, folk: People, month: Month, offer: Array, key: Array, person: Array) -> Array:
+def _channels(chance: Chance, accounts: Book, month: Month, offer: Array, key: Array, person: Array) -> Array:
     usual = chance.pick([5, 4, 1], "channel", key, month=month.number)
     reminder = chance.pick([0, 6, 4], "reminder channel", key, month=month.number)
-    without_app = ~uses_app(chance, folk)[person]
+    without_app = accounts.app_since[person] >= month.first
     usual = np.where(without_app & (usual == APP), SMS, usual)
     return np.where(offer == REMINDER, reminder, usual)
-
-
-def uses_app(chance: Chance, folk: People, share: float = 0.72) -> Array:
-    """Whether a person has the bank's app; the young and the digital rather do."""
-    luck = chance.uniform("app user", folk.number)
-    return luck < np.clip(share + 0.10 * np.tanh(folk.digital), 0, 1)

@@ -55,6 +55,8 @@ class Book:
     autopay: Array
     own_record: Array  # opened under a second customer number of the same person
     first_limit: Array  # cents, of the line
+    lot: Array  # whole number: decides who stands first where time does not, and says nothing of anybody
+    app_since: Array  # per person: the day of registering in the app, or NEVER
 
     def __len__(self) -> int:
         return len(self.key)
@@ -164,7 +166,16 @@ def book(settings: Settings, chance: Chance, folk: People) -> Book:
         autopay=chance.happens(settings.autopay_share, "autopay", key),
         own_record=own_record,
         first_limit=_first_limit(chance, folk, person[starts_line], product[starts_line], key[starts_line]),
+        lot=(chance.bits("lot", key) >> np.uint64(2)).astype(np.int64),
+        app_since=_app_since(settings, chance, folk, opened[place == 0]),
     )
+
+
+def _app_since(settings: Settings, chance: Chance, folk: People, opened: Array) -> Array:
+    """Who has the bank's app, and since when; the young and the digital rather do."""
+    likely = np.clip(settings.app_share + 0.10 * np.tanh(folk.digital), 0, 1)
+    delay = (-240 * np.log1p(-chance.uniform("app delay", folk.number))).astype(np.int64)
+    return np.where(chance.uniform("app user", folk.number) < likely, opened + delay, NEVER)
 
 
 def _opened(settings: Settings, chance: Chance, folk: People, person: Array, place: Array, key: Array) -> Array:

@@ -94,7 +94,8 @@ class CallCentre:
     def _contacts(self, month: Month, facts: Facts, reacted: Reactions) -> dict[str, Any]:
         registry, made = self.registry, facts.decisions.contacts
         rows = np.flatnonzero(made.channel != APP)
-        rows = rows[np.lexsort((made.account[rows], made.second[rows], made.day[rows]))]
+        lot = registry.world.accounts.lot[made.account[rows]]
+        rows = rows[np.lexsort((lot, made.second[rows], made.day[rows]))]
         record = registry.record_of_account[made.account[rows]]
         called = made.channel[rows] != SMS
         code = np.select(

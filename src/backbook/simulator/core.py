@@ -36,7 +36,7 @@ from backbook.simulator.delivery import (
 from backbook.simulator.living import Facts, PlanRows, World, plan_rows
 from backbook.simulator.marks import marks
 from backbook.simulator.people import OCCUPATIONS
-from backbook.simulator.postings import CASH, PURCHASE, REFUND, Postings, joined
+from backbook.simulator.postings import CASH, PURCHASE, REFUND, Postings, in_time, joined
 from backbook.simulator.records import Registry
 from backbook.simulator.rewards import BENEFITS
 from backbook.simulator.settings import DAYS_TO_PAY, PRODUCTS
@@ -259,7 +259,7 @@ class Core:
         reason = np.concatenate([np.zeros(len(spent), np.int64), facts.declined.reason])
         became = np.concatenate([spent, np.full(len(facts.declined.asked), -1)])
         requests = self._requests(month, asked, reason, Codes(became, rows["JYLSH"]))
-        order = np.lexsort((asked.account, asked.second, asked.day))
+        order = in_time(self.world.accounts, asked)
         delivery.flow("core/SQLS_{date}", month, self.part, requests, asked.day[order], TABLE, daily=True)
 
     def _posted(self, month: Month, posted: Postings) -> dict[str, Any]:
@@ -294,7 +294,7 @@ class Core:
 
     def _requests(self, month: Month, asked: Postings, reason: Array, became: Codes | None) -> dict[str, Any]:
         """Requests at a till in the order of time; before files came daily, only those that were refused are known."""
-        order = np.lexsort((asked.account, asked.second, asked.day))
+        order = in_time(self.world.accounts, asked)
         asked, reason = asked.at(order), reason[order]
         posted = Codes(np.full(len(asked), -1), [""]) if became is None else rows_of(became, order)
         return {
@@ -424,14 +424,14 @@ class Core:
     def _executions(self, month: Month, facts: Facts) -> dict[str, object]:
         """What became of each decision that the core was given: executed, refused or executed in part."""
         done = facts.decisions.executions
-        return {
+        return by_id({
             "JCH": done.decision_id,
             "SJ": Moments(done.day, np.full(len(done.day), 7_200), "%Y%m%d%H%M%S"),
             "ZT": Codes(done.status, ["1", "2", "3"]),
             "DM": Codes(done.code, REASONS),
             "YZ": Cents(done.before),
             "XZ": Cents(done.after),
-        }
+        }, "JCH")  # fmt: skip
 
     def _relations(self, month: Month, first: bool) -> dict[str, object]:
         """Households, holders of supplementary cards, and who brought a newcomer; each tie once."""

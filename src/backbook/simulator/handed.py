@@ -38,7 +38,7 @@ from backbook.simulator.book import OPEN, State
 from backbook.simulator.chance import Array
 from backbook.simulator.days import NEVER, Month, number_of
 from backbook.simulator.living import World
-from backbook.simulator.offers import CHANNELS, OFFERS
+from backbook.simulator.offers import APP, CHANNELS, OFFERS, SMS
 from backbook.simulator.postings import per_line
 from backbook.simulator.records import Registry
 
@@ -203,7 +203,7 @@ def decide(handed: Handed, world: World, registry: Registry, state: State, prese
         names = Limits.__dataclass_fields__
         limits = Limits(**{name: np.concatenate([getattr(kept, name), getattr(own, name)]) for name in names})
     if handed.contacts is not None:
-        contacts = _made(handed.contacts, registry)
+        contacts = _made(handed.contacts, registry, handed.month)
     return Decisions(limits, contacts, prices, executions)
 
 
@@ -268,14 +268,18 @@ def _number_of_day(text: str, otherwise: int) -> int:
     return number_of(day) if day else otherwise
 
 
-def _made(given: pa.Table, registry: Registry) -> Contacts:
+def _made(given: pa.Table, registry: Registry, month: Month) -> Contacts:
     table, account = _mine(given, registry)
     column = {name: table[name].to_pylist() for name in CONTACTS}
+    channel = np.array([CHANNELS.index(text) for text in column["channel"]], np.int64)
+    # Who does not have the app gets an SMS.
+    has_app = registry.app_since[registry.world.accounts.person[account]] < month.first
+    channel = np.where((channel == APP) & ~has_app, SMS, channel)
     moments = [datetime.fromisoformat(text) for text in column["at"]]
     return Contacts(
         account=account,
         offer=np.array([OFFERS.index(text) for text in column["offer"]], np.int64),
-        channel=np.array([CHANNELS.index(text) for text in column["channel"]], np.int64),
+        channel=channel,
         day=np.array([number_of(moment.date()) for moment in moments], np.int64),
         second=np.array([moment.hour * 3600 + moment.minute * 60 + moment.second for moment in moments], np.int64),
         propensity=np.array([float(text) if text else 1.0 for text in column["propensity"]], float),

@@ -169,7 +169,7 @@ def live(
     lost, written_off = _write_off(world, state, month, days)
     collection = _collect(state, month, cycles)
     plans_ended = _finished_plans(state)
-    everything = together([spent, *paid_first, *charged, *paid_then, *ended, *lost], sort=in_detail)
+    everything = together(accounts, [spent, *paid_first, *charged, *paid_then, *ended, *lost], sort=in_detail)
     rewards = reward(world.chance, accounts, state, month, everything)
     contacts = contact_costs(accounts, state, decisions.contacts, woken, bound)
     earned = profit(accounts, state, month, everything, rewards, contacts, opening, cycles, billed)

@@ -98,16 +98,21 @@ def _end_to_end(columns: list[Array]) -> Array:
     return np.concatenate(columns)
 
 
-def together(parts: list[Postings], *, sort: bool = True) -> Postings:
+def together(accounts: Book, parts: list[Postings], *, sort: bool = True) -> Postings:
     """All postings of a month, in the order of time; `reverses` must only point into the first part."""
     whole = joined(parts)
     if not sort:
         return whole
-    order = np.lexsort((whole.account, whole.second, whole.day))
+    order = in_time(accounts, whole)
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     sorted_ = whole.at(order)
     return replace(sorted_, reverses=np.where(sorted_.reverses >= 0, rank[sorted_.reverses], -1))
+
+
+def in_time(accounts: Book, entries: Postings) -> Array:
+    """The order of time; rows of one moment stand as chance has it."""
+    return np.lexsort((accounts.lot[entries.account], entries.second, entries.day))
 
 
 def post(state: State, entries: Postings) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbook.simulator.bank import uses_app
 from backbook.simulator.chance import Array, Chance
 from backbook.simulator.days import NEVER, date_of
 from backbook.simulator.living import World
@@ -108,11 +107,9 @@ class Registry:
 
     # ── who has a record where, since which day ──
 
-    @cached_property
+    @property
     def app_since(self) -> Array:
-        first = self.created[: len(self.folk)]
-        delay = (-240 * np.log1p(-self.chance.uniform("app delay", self.folk.number))).astype(np.int64)
-        return np.where(uses_app(self.chance, self.folk, self.world.settings.app_share), first + delay, NEVER)
+        return self.world.accounts.app_since
 
     @cached_property
     def call_since(self) -> Array:
