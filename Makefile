@@ -29,7 +29,7 @@ endif
 	@$(BIN)/backbook run $(HERE) $(DATES_$(BOOK))
 
 test: check  ## checks and all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/dev.stamp  ## formatting, types, layers
 	$(BIN)/ruff check src tests bench docs

@@ -93,7 +93,9 @@ def test_every_line_of_profit_follows_from_facts_that_are_counted_slowly(seed: i
         assert facts.profit[account].tolist() == slow_profit(world, state, facts, account, before, set_aside)
 
 
-def slow_profit(world: World, state: State, facts: Facts, account: int, before: np.ndarray, set_aside: np.ndarray) -> list[int]:
+def slow_profit(
+    world: World, state: State, facts: Facts, account: int, before: np.ndarray, set_aside: np.ndarray
+) -> list[int]:
     posted = facts.postings.at(facts.postings.account == account)
     rows = list(zip(posted.code.tolist(), posted.amount.tolist(), posted.category.tolist(), strict=True))
 
@@ -105,7 +107,9 @@ def slow_profit(world: World, state: State, facts: Facts, account: int, before: 
     income = [round(0.004175 * bought), total(6000), total(6100), total(5000, 5900), total(5100), total(5200)]
     lent = max(int(before[account]), 0) + max(int(state.total()[account]), 0)
     cycles, moved = int(facts.cycles[account]), facts.rewards
-    kept = round((0.010, 0.06, 0.22, 0.42, 0.58, 0.68, 0.75, 0.82)[min(cycles, 7)] * max(int(state.total()[account]), 0))
+    kept = round(
+        (0.010, 0.06, 0.22, 0.42, 0.58, 0.68, 0.75, 0.82)[min(cycles, 7)] * max(int(state.total()[account]), 0)
+    )
     cost = int(moved.cost[moved.account == account].sum() + moved.use_cost[moved.use_account == account].sum())
     there = state.status[account] == OPEN and world.accounts.opened[account] <= facts.month.last
     work = 80 * bool(np.isin(account, facts.billed)) + 40 * bool(there) + 1_500 * (cycles > 0)

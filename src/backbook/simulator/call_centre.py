@@ -83,10 +83,13 @@ class CallCentre:
         rows = np.flatnonzero(asks & (registry.call_since <= month.first))
         key = numbers[rows]
         day = month.first + chance.whole(month.length, "privacy day", key, month=month.number)
+        second = 32_400 + chance.whole(30_000, "privacy second", key, month=month.number)
+        in_time = np.lexsort((second, day))
+        rows, key, day, second = rows[in_time], key[in_time], day[in_time], second[in_time]
         return by_id({
             "请求号": serials("Q", month, self.part, len(rows)),
             "来电客户号": self.registry.caller_id.take(pa.array(rows)),
-            "时间": Moments(day, 32_400 + chance.whole(30_000, "privacy second", key, month=month.number), "%Y/%m/%d %H:%M"),
+            "时间": Moments(day, second, "%Y/%m/%d %H:%M"),
             "类型": Codes(chance.whole(2, "privacy kind", key, month=month.number), ["删除标签", "关闭个性化"]),
             "坐席": Codes(chance.whole(40, "agent", key, month=month.number), [f"A{number:03d}" for number in range(40)]),
         }, "请求号")  # fmt: skip
