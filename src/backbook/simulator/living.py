@@ -55,7 +55,8 @@ from backbook.simulator.spending import Requests, may_spend, spend
 
 # What presses comes with shocks: how many a month of a customer of usual stability, how large, how long they last. These
 # decide how well anybody can foretell who will fall behind.
-SHOCKS, SHOCK_LEAST, SHOCK_MORE, LASTS = 0.0085, 1.2, 1.0, 0.92
+SHOCKS, SHOCK_LEAST, SHOCK_MORE, LASTS, DRIFT = 0.0085, 1.2, 1.0, 0.88, 0.31
+BLOWS, BLOW = 0.0013, 8.0
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,11 @@ def _press(world: World, state: State, month: Month) -> None:
     here = folk.arrives <= number  # nothing is drawn for who has not come yet
     strikes = chance.happens(SHOCKS * np.exp(-0.5 * folk.stability), "shock", folk.number, month=number)
     size = SHOCK_LEAST - SHOCK_MORE * np.log1p(-chance.uniform("shock size", folk.number, month=number))
+    # A blow (work lost, illness) strikes anybody, whatever is known of them: nobody can foretell it.
+    struck = chance.happens(BLOWS, "blow", folk.number, month=number)
     mean = folk.pressure + world.settings.downturn_in(month)
-    drift = 0.26 * chance.normal("drift", folk.number, month=number)
-    moved = mean + LASTS * (state.pressure - mean) + drift + strikes * np.minimum(size, 5.5)
+    drift = DRIFT * chance.normal("drift", folk.number, month=number)
+    moved = mean + LASTS * (state.pressure - mean) + drift + strikes * np.minimum(size, 5.5) + struck * BLOW
     state.pressure = np.where(here, moved, state.pressure)
 
 

@@ -33,9 +33,9 @@ from backbook.simulator.settings import (
 BILL_PLAN, PURCHASE_PLAN, CASH_PLAN = range(3)
 
 # The odds of not paying a bill, with nothing unpaid, nothing that presses and half of the limit used.
-_MISS = -4.03
+_MISS = -3.98
 # What pressure adds to them: who is behind is held there by more than the pressure of the day. And what a full line adds.
-_PRESSED, _USED = (0.48, 0.35), 0.9
+_PRESSED, _USED = (0.40, 0.35), 0.7
 # What each unpaid statement adds to the odds of not paying the next: the deeper, the rarer the way back.
 _DEEPER = np.array([0.0, 2.4, 3.7, 4.7, 5.2, 5.5, 5.8] + [6.0] * (AGES - 6))
 
