@@ -32,8 +32,8 @@ test: check  ## checks and all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/dev.stamp  ## formatting, types, layers
-	$(BIN)/ruff check src tests bench docs
-	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/ruff check src tests bench docs/pictures
+	$(BIN)/ruff format --check src tests bench docs/pictures
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
