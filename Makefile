@@ -24,7 +24,7 @@ demo: .venv/run.stamp  ## a book walks the whole way: BOOK=demo (made up), taiwa
 	@rm -rf $(HERE)
 	@$(BIN)/backbook init $(HERE) --like examples/$(BOOK)
 ifeq ($(BOOK),demo)
-	@$(BIN)/backbook simulate $(HERE) --customers 8000 --months 24 --seed 1
+	@$(BIN)/backbook simulate $(HERE) --customers 6000 --months 24 --seed 1
 endif
 	@$(BIN)/backbook run $(HERE) $(DATES_$(BOOK))
 

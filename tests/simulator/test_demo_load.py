@@ -22,7 +22,7 @@ MAPPED = {
 def test_every_row_of_the_made_up_issuer_is_loaded(tmp_path: Path) -> None:
     shutil.copytree(DEMO, tmp_path / "demo")
     # The end of a year is among the months: points lapse then.
-    simulate(tmp_path / "demo", customers=700, months=3, seed=4, end=date(2026, 1, 31))
+    simulate(tmp_path / "demo", customers=1_500, months=3, seed=4, end=date(2026, 1, 31))
     workspace = Workspace.open(tmp_path / "demo")
     with workspace.lake.lock(who="test") as writer:
         report = load(workspace, writer, date(2026, 1, 31))
