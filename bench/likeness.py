@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,21 +33,12 @@ def profile(book: str, folder: Path, customers: int) -> tuple[pd.DataFrame, set[
     if book == "demo":
         simulator.simulate(folder, customers, 24, seed=1, end=BOOKS[book])
     workspace = Workspace.open(folder)
-    with run.Progress(shown=False) if hasattr(run, "Progress") else _Quiet() as progress:
-        run.walk(workspace, [BOOKS[book]], stages=("load", "profile"), progress=progress)
+    run.walk(workspace, [BOOKS[book]], stages=("load", "profile"))
     head = workspace.lake.head()
     files = head.files("profile.account", BOOKS[book].isoformat()) or head.files("profile.account")
     rows = workspace.engine.arrow(workspace.engine.parquet(files)).to_pandas()
     wide = {item.id for item in workspace.items("attribute")}
     return rows, wide
-
-
-class _Quiet:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: Any) -> None:
-        return None
 
 
 def numbers(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:

@@ -30,7 +30,7 @@ from backbook.simulator import futures, policy, truth
 from backbook.simulator.bank import present_policy
 from backbook.simulator.book import OPEN
 from backbook.simulator.cards import cards
-from backbook.simulator.days import NEVER, Month
+from backbook.simulator.days import Month
 from backbook.simulator.living import begin, live
 from backbook.simulator.people import numbers_of
 from backbook.simulator.settings import Settings
@@ -127,7 +127,6 @@ def _sleeping(world: Any, state: Any, held: Any, used: Any, there: Any) -> float
     issued = np.where(held.replaces >= 0, held.issued[np.maximum(held.replaces, 0)], held.issued)
     idle = np.maximum(used, np.where(held.replaces >= 0, used[np.maximum(held.replaces, 0)], -1)) <= since
     sleeps = card & idle & (issued <= since) & (state.total()[held.account] == 0) & ~policy_card
-    assert last.last < NEVER
     return float(sleeps.sum() / card.sum())
 
 

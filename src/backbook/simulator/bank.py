@@ -76,7 +76,8 @@ class Contacts:
 
 
 EXECUTED, REFUSED, PARTLY = range(3)
-REASONS = ("", "CLOSED", "TOTAL_CAP", "BELOW_BALANCE", "NOT_WANTED")
+REASONS = ("", "CLOSED", "TOTAL_CAP", "BELOW_BALANCE")
+NO_REASON, ACCOUNT_CLOSED, ABOVE_CAP, BELOW_BALANCE = range(4)
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,14 @@ import pyarrow.csv
 
 from backbook.errors import BadData, Fault
 from backbook.simulator.bank import (
+    ABOVE_CAP,
+    ACCOUNT_CLOSED,
+    BELOW_BALANCE,
     BY_BANK,
     EXECUTED,
     FIXED,
+    NO_REASON,
     PARTLY,
-    REASONS,
     REFUSED,
     TEMPORARY,
     Contacts,
@@ -219,7 +222,7 @@ def _executed(handed: Handed, world: World, registry: Registry, state: State) ->
     month, accounts = handed.month, world.accounts
     table, account = _mine(handed.decisions, registry)
     column = {name: table[name].to_pylist() for name in DECISIONS}
-    n, line = len(account), accounts.line[account]
+    line = accounts.line[account]
     open_ = (state.status[account] == OPEN) & (accounts.opened[account] <= month.last)
     is_limit = np.array([text != "" for text in column["new_limit"]], bool)
     temporary = np.array([text == "temporary" for text in column["kind"]], bool)
@@ -232,10 +235,12 @@ def _executed(handed: Handed, world: World, registry: Registry, state: State) ->
     most = np.maximum(total_cap(world.folk, accounts)[line], now)
     given = np.clip(wanted, np.minimum(owed, most), most)
     given = np.where(temporary, np.minimum(wanted, now), given)
-    code = np.where(~open_, 1, np.where(given < wanted, 2, np.where(given > wanted, 3, 0))) * is_limit
-    code = np.where(~is_limit & ~open_, 1, code)
+    code = np.select(
+        [~open_, is_limit & (given < wanted), is_limit & (given > wanted)],
+        [ACCOUNT_CLOSED, ABOVE_CAP, BELOW_BALANCE], NO_REASON,
+    )  # fmt: skip
     nothing = ~open_ | (is_limit & ~temporary & (given == now) & (wanted != now))
-    status = np.where(nothing, REFUSED, np.where(code > 0, PARTLY, EXECUTED))
+    status = np.where(nothing, REFUSED, np.where(code == NO_REASON, EXECUTED, PARTLY))
     rows = np.flatnonzero(is_limit & ~nothing)
     limits = Limits(
         line[rows], np.where(temporary[rows], TEMPORARY, FIXED), given[rows], day[rows], until[rows],
@@ -251,7 +256,6 @@ def _executed(handed: Handed, world: World, registry: Registry, state: State) ->
         np.where(is_limit, now, rate), np.where(is_limit, np.where(nothing, now, given), _cents(column["price"])),
     )  # fmt: skip
     told = np.array([text != "" for text in column["decision_id"]], bool)
-    assert len(REASONS) > code.max(initial=0) and n == len(told)
     return (
         limits,
         prices,

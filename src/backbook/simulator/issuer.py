@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, fields, replace
 from datetime import date
@@ -124,30 +124,30 @@ def measure(
     """
     folder = Path(directory)
     settings = _issuer(folder)
-    number, numbers = next(iter(_parts(settings, PART)))
+    part, first, end = _parts(settings.customers)[0]
     month = month_of(at) if at else settings.last
     kept = sorted({file.name[6:14] for file in (folder / "truth").glob("state_*.npz")})
     if f"{month.end:%Y%m%d}" not in kept or (at and at != month.end):
         days = ", ".join(f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in kept)
         raise NotAllowed(f"No state was kept of {at}. There are those of {days}.")
-    world, state = _living(settings, numbers, folder, number, month)
-    part, its = futures.sample(world, state, month, accounts)
-    likely = futures.likely(part, its, month, replays, on_progress)
-    effects = futures.effects(part, its, month, effect_replays, on_progress)
-    best = policy.best(effects, policy.seen(part, its, month))
+    world, state = futures.sample(
+        *_living(settings, numbers_of(settings, first, end), folder, part, month), month, accounts
+    )
+    likely = futures.likely(world, state, month, replays, on_progress)
+    effects = futures.effects(world, state, month, effect_replays, on_progress)
+    best = policy.best(effects, policy.seen(world, state, month))
     with Delivery(folder / "truth") as true:
-        truth.likely(true, part, month, likely)
-        truth.effects(true, part, month, effects, best)
+        truth.likely(true, world, month, likely)
+        truth.effects(true, world, month, effects, best)
     return truth.figures(likely, effects, best)
 
 
 # ── parts ──
 
 
-def _parts(settings: Settings, size: int) -> Iterator[tuple[int, Array]]:
-    """Numbers of customers small enough for memory; each part begins at an even number, so that pairs stay whole."""
-    for nth, first in enumerate(range(0, settings.customers, size), start=1):
-        yield nth, numbers_of(settings, first, min(first + size, settings.customers))
+def _parts(customers: int) -> list[tuple[int, int, int]]:
+    """Number, first and end of parts small enough for memory; each begins at an even number, so that pairs stay whole."""
+    return [(nth, first, min(first + PART, customers)) for nth, first in enumerate(range(0, customers, PART), start=1)]
 
 
 def _all_parts(
@@ -158,9 +158,7 @@ def _all_parts(
     processes: int | None,
 ) -> Array:
     """Do the work for each part, and add up what the parts return: sums of profit, month x line."""
-    bounds = [
-        (nth, first, min(first + PART, customers)) for nth, first in enumerate(range(0, customers, PART), start=1)
-    ]
+    bounds = _parts(customers)
     tell = on_progress or (lambda *_: None)
     workers = min(processes or os.cpu_count() or 1, len(bounds))
     if workers == 1:
@@ -315,8 +313,9 @@ def _issuer(folder: Path) -> Settings:
 
 def _known_accounts(settings: Settings, wanted: set[str]) -> set[str]:
     known: set[str] = set()
-    for _, numbers in _parts(settings, PART):
-        known |= wanted & set(Registry(begin(settings, numbers)[0]).account_id.to_pylist())
+    for _, first, end in _parts(settings.customers):
+        world, _ = begin(settings, numbers_of(settings, first, end))
+        known |= wanted & set(Registry(world).account_id.to_pylist())
     return known
 
 
