@@ -118,6 +118,10 @@ class Engine:
         """Run one statement of the engine's own dialect; for this file and for `sources`."""
         return self.backend.raw_sql(text)
 
+    def connection(self) -> Any:
+        """A second door to the same database, for a library that speaks the engine's own dialect (see ARCHITECTURE.md)."""
+        return self.backend.con.cursor()
+
     @contextmanager
     def scope(self) -> Iterator[None]:
         """Forget on leaving what was cached, viewed or taken in within."""

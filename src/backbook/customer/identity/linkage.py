@@ -1,0 +1,280 @@
+"""How likely two records are one person: pairs measured once, weights learned by Splink, probabilities.
+
+The probability of a pair is Fellegi and Sunter's: prior odds and the weights of its levels, added in bits. The
+weights come from Splink's expectation maximisation on the bank's own records, without labels: several sessions,
+each among pairs that agree on one thing, teach how records of one person differ in the others; pairs drawn blindly
+teach how often two people agree by chance. A model is learned once, kept, and used until the book has outgrown it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from backbook.customer.identity.comparable import SIGN, SOUND, STREET, Comparable
+from backbook.customer.identity.comparison import BY_NAME, COMPARISONS, EDITION, NAMES, Comparison
+from backbook.engine import Engine
+
+# Below this the weights in `comparison` stand: too few pairs to learn from.
+LEAST_TO_LEARN = 2_000
+# A pair drawn blindly is two people. Each record meets so many others, in the order of a hash.
+BLIND = 20
+BLIND_PAIRS = 400_000
+SESSION_PAIRS = 200_000
+LEAST_IN_SESSION = 300
+# What two people who agree on nothing weigh, and a pair that never met: all that is kept lies above.
+FLOOR = -8.0
+MOST = 40.0
+# Words that sound or look alike; an initial stands for any word it begins.
+_ALIKE = """(l.word = r.word OR jaro_winkler_similarity(l.word, r.word) >= 0.88
+    OR ((length(l.word) = 1 OR length(r.word) = 1) AND left(l.word, 1) = left(r.word, 1)))"""
+# A phone said without an end counts this long around: people keep a number while it is not asked for.
+SLACK_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights in bits by comparison and level, and the prior odds that two records are one person, in bits."""
+
+    edition: int
+    records: int
+    prior: float
+    weights: Mapping[str, Sequence[float]]
+    learned: Sequence[str] = ()
+
+    def as_json(self) -> bytes:
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, indent=1).encode()
+
+    @staticmethod
+    def read(data: bytes) -> Model:
+        return Model(**json.loads(data))
+
+
+def given(records: int) -> Model:
+    """The weights as written in `comparison`; one record in two has another of the same person."""
+    weights = {each.name: [level.weight for level in reversed(each.levels)] for each in COMPARISONS}
+    return Model(EDITION, records, -float(np.log2(max(records, 100))), weights)
+
+
+# ── measuring ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def measured(engine: Engine, of: Comparable, pairs: Any) -> Any:
+    """left, right, and the level of every comparison (null: says nothing), of pairs with left and right."""
+    names, streets, phones = _names(engine, of, pairs), _streets(engine, of, pairs), _phones(engine, of, pairs)
+    levels = ", ".join(f'({each.sql()})::TINYINT AS "{each.name}"' for each in COMPARISONS)
+    text = f"""
+        SELECT q."left", q."right", {levels} FROM q
+        JOIN p l ON l.id = q."left" JOIN p r ON r.id = q."right"
+        LEFT JOIN n ON n."left" = q."left" AND n."right" = q."right"
+        LEFT JOIN a ON a."left" = q."left" AND a."right" = q."right"
+        LEFT JOIN f ON f."left" = q."left" AND f."right" = q."right\""""
+    tables = {"q": pairs, "p": of.people, "n": names, "a": streets, "f": phones}
+    return engine.cached(engine.sql(text, tables))
+
+
+def _names(engine: Engine, of: Comparable, pairs: Any) -> Any:
+    """left, right, shared, alike, unlike (bits): words in both; words alike; words of the lesser name that the other lacks."""
+    text = f"""
+        WITH s AS (SELECT id, word, bits FROM w WHERE kind = '{SOUND}'), g AS (SELECT id, word, bits FROM w WHERE kind = '{SIGN}'),
+        met AS (SELECT "left", "right", l.word AS lw, r.word AS rw, l.bits AS lb, r.bits AS rb, l.word = r.word AS same, {_ALIKE} AS alike
+                FROM q JOIN s l ON l.id = q."left" JOIN s r ON r.id = q."right"),
+        ls AS (SELECT "left", "right", any_value(lb) AS bits, bool_or(same) AS same, bool_or(alike) AS alike FROM met GROUP BY "left", "right", lw),
+        rs AS (SELECT "left", "right", any_value(rb) AS bits, bool_or(alike) AS alike FROM met GROUP BY "left", "right", rw),
+        lt AS (SELECT "left", "right", sum(if(same, bits, 0)) AS shared, sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits FROM ls GROUP BY ALL),
+        rt AS (SELECT "left", "right", sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits FROM rs GROUP BY ALL),
+        st AS (SELECT "left", "right", sum(l.bits) AS signs FROM q JOIN g l ON l.id = q."left" JOIN g r ON r.id = q."right" AND l.word = r.word GROUP BY ALL)
+        SELECT lt."left", lt."right", (lt.shared + coalesce(st.signs, 0))::INTEGER AS shared,
+               (greatest(lt.alike, rt.alike) + coalesce(st.signs, 0))::INTEGER AS alike,
+               least(lt.bits - lt.alike, rt.bits - rt.alike)::INTEGER AS unlike
+        FROM lt JOIN rt USING ("left", "right") LEFT JOIN st USING ("left", "right")"""
+    return engine.sql(text, {"q": pairs, "w": of.words})
+
+
+def _streets(engine: Engine, of: Comparable, pairs: Any) -> Any:
+    text = f"""
+        WITH s AS (SELECT id, word, bits FROM w WHERE kind = '{STREET}'), h AS (SELECT DISTINCT id FROM s)
+        SELECT q."left", q."right", coalesce(any_value(b.shared), 0)::INTEGER AS shared
+        FROM q SEMI JOIN h ON h.id = q."left" SEMI JOIN h ON h.id = q."right"
+        LEFT JOIN (SELECT "left", "right", sum(l.bits) AS shared FROM q JOIN s l ON l.id = q."left" JOIN s r ON r.id = q."right" AND r.word = l.word
+                   GROUP BY ALL) b ON b."left" = q."left" AND b."right" = q."right"
+        GROUP BY q."left", q."right\""""
+    return engine.sql(text, {"q": pairs, "w": of.words})
+
+
+def _phones(engine: Engine, of: Comparable, pairs: Any) -> Any:
+    """left, right, both, same, together. A number is given away again (二次放号): only the same time says the same person."""
+    text = f"""
+        SELECT q."left", q."right", true AS both, bool_or(l.number = r.number) AS same,
+               bool_or(l.number = r.number AND l.since <= coalesce(r.until, DATE '9999-01-01') + {SLACK_DAYS}
+                       AND r.since <= coalesce(l.until, DATE '9999-01-01') + {SLACK_DAYS}) AS together
+        FROM q JOIN f l ON l.id = q."left" JOIN f r ON r.id = q."right" GROUP BY ALL"""
+    return engine.sql(text, {"q": pairs, "f": of.phones})
+
+
+def blind_pairs(engine: Engine, of: Comparable) -> Any:
+    """Pairs of records drawn without looking: neighbours in the order of a hash."""
+    text = f"""
+        WITH o AS (SELECT id, row_number() OVER (ORDER BY md5(id::VARCHAR), id) AS nth FROM p)
+        SELECT least(a.id, b.id) AS "left", greatest(a.id, b.id) AS "right"
+        FROM o a JOIN o b ON b.nth BETWEEN a.nth + 1 AND a.nth + {BLIND} WHERE a.nth <= {BLIND_PAIRS // BLIND}"""
+    return engine.cached(engine.sql(text, {"p": of.people}))
+
+
+# ── learning ────────────────────────────────────────────────────────────────────────────────────────────────
+
+# Among pairs that agree on this, most are one person: (comparison, its levels from this number up).
+_SESSIONS: Mapping[str, str] = {
+    "document": '"document" = 1',
+    "phone": '"phone" = 2',
+    "email": '"email" = 2',
+    "birth": '"birth" = 5',
+    "name": f'"name" >= {BY_NAME["name"].levels[0].number - 9}',
+    "place": '"place" IN (8, 10)',
+    "address": '"address" = 5',
+}
+
+
+def learn(engine: Engine, of: Comparable, pairs: Any, records: int) -> Model:
+    """Weights from this book's own pairs (measured); a level that was never seen keeps the weight as written."""
+    by_chance = _by_chance(engine, of)
+    sessions = {name: _session(engine, pairs, name, rule, by_chance) for name, rule in _SESSIONS.items()}
+    learned = {name: found for name, found in sessions.items() if found}
+    weights = {each.name: _weights(each, by_chance[each.name], [one[each.name] for one in learned.values() if each.name in one])
+               for each in COMPARISONS}  # fmt: skip
+    model = Model(EDITION, records, given(records).prior, weights, tuple(learned))
+    return _with_prior(engine, model, pairs, records)
+
+
+def _by_chance(engine: Engine, of: Comparable) -> dict[str, np.ndarray[Any, Any]]:
+    """u: how often each level holds between two people, of those where the comparison says anything."""
+    found = measured(engine, of, blind_pairs(engine, of))
+    shares = {}
+    for each in COMPARISONS:
+        rows = engine.ask(f'SELECT "{each.name}" AS level, count(*) AS rows FROM m WHERE level IS NOT NULL GROUP BY level', {"m": found})
+        counts = np.zeros(len(each.levels))
+        for row in rows:
+            counts[row["level"]] = row["rows"]
+        shares[each.name] = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return shares
+
+
+def _session(engine: Engine, pairs: Any, about: str, rule: str, by_chance: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """m of every other comparison among the pairs of a rule, by Splink; empty where there are too few."""
+    chosen = f'SELECT row_number() OVER () AS pair, * FROM (SELECT * FROM m WHERE {rule} ORDER BY md5(concat_ws(\'-\', "left", "right")) LIMIT {SESSION_PAIRS})'
+    sample = engine.arrow(engine.sql(chosen, {"m": pairs}))
+    if len(sample) < LEAST_IN_SESSION:
+        return {}
+    others = [each for each in COMPARISONS if each.name != about and len(sample) - sample[each.name].null_count >= LEAST_IN_SESSION]
+    return _expectation_maximisation(engine, sample, others, by_chance) if others else {}
+
+
+def _expectation_maximisation(
+    engine: Engine, sample: pa.Table, others: Sequence[Comparison], by_chance: Mapping[str, Any]
+) -> dict[str, np.ndarray[Any, Any]]:
+    # Imported here: a second that no other command needs.
+    import splink.comparison_library as library
+    from splink import DuckDBAPI, Linker, SettingsCreator
+
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    sample = sample.select(["pair", *(each.name for each in others)])
+    comparisons = [library.CustomComparison(output_column_name=each.name, comparison_levels=_splink_levels(each, by_chance[each.name]))
+                   for each in others]  # fmt: skip
+    # A pair is one row: its two sides are the two tables, so every level is measured once and not once per question.
+    api = DuckDBAPI(engine.connection())
+    left, right = (api.register(sample, dataset_display_name=f"side_{name}_{id(sample)}") for name in ("a", "b"))
+    settings = SettingsCreator(
+        link_type="link_only",
+        unique_id_column_name="pair",
+        comparisons=comparisons,
+        probability_two_random_records_match=0.5,
+        em_convergence=1e-4,
+        max_iterations=60,
+    )
+    linker = Linker([left, right], settings, log_level=None)
+    session = linker.training.estimate_parameters_using_expectation_maximisation("l.pair = r.pair")
+    found = {}
+    for row in linker.misc.save_model_to_json()["comparisons"]:
+        name = row["output_column_name"]
+        shares = np.full(len(BY_NAME[name].levels), np.nan)
+        for level in row["comparison_levels"]:
+            if not level.get("is_null_level"):
+                shares[int(level["sql_condition"].rpartition("=")[2])] = level.get("m_probability", np.nan)
+        found[name] = shares
+    del session
+    api.delete_tables_created_by_splink_from_db()
+    return found
+
+
+def _splink_levels(each: Comparison, by_chance: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    column = each.name
+    nothing = {"sql_condition": f'"{column}_l" IS NULL', "label_for_charts": "null", "is_null_level": True}
+    start = by_chance * 2.0 ** np.array([level.weight for level in reversed(each.levels)])
+    start /= start.sum()
+    return [
+        nothing,
+        *(
+            {
+                "sql_condition": f'"{column}_l" = {level.number}',
+                "label_for_charts": level.en,
+                "m_probability": float(start[level.number]),
+                "u_probability": float(by_chance[level.number]),
+                "fix_u_probability": True,
+            }
+            for level in each.levels
+        ),
+    ]
+
+
+def _weights(each: Comparison, by_chance: np.ndarray[Any, Any], taught: Sequence[np.ndarray[Any, Any]]) -> list[float]:
+    """The mean of the sessions' weights, level by level, rounded so that a run repeats to the last bit."""
+    written = [level.weight for level in reversed(each.levels)]
+    if not taught:
+        return written
+    found = []
+    for number, weight in enumerate(written):
+        said = [np.log2(one[number] / by_chance[number]) for one in taught if np.isfinite(one[number]) and one[number] > 1e-6]
+        found.append(round(float(np.clip(np.mean(said), -12, 24)), 3) if said else weight)
+    return found
+
+
+def _with_prior(engine: Engine, model: Model, pairs: Any, records: int) -> Model:
+    """The prior under which as many pairs are expected as the weights then find: it is its own consequence."""
+    patterns = ", ".join(f'"{name}"' for name in NAMES)
+    rows = engine.arrow(engine.sql(f"SELECT count(*) AS rows, {patterns} FROM m GROUP BY {patterns}", {"m": pairs}))
+    counts = rows["rows"].to_numpy().astype(float)
+    weight = np.zeros(len(rows))
+    for name in NAMES:
+        levels = rows[name].to_numpy(zero_copy_only=False).astype(float)
+        known = np.isfinite(levels)
+        weight[known] += np.asarray(model.weights[name])[levels[known].astype(int)]
+    all_pairs = records * (records - 1) / 2
+    prior = model.prior
+    for _ in range(20):
+        expected = float((counts / (1 + np.exp2(-(weight + prior)))).sum())
+        share = min(max(expected, 1.0) / all_pairs, 0.5)
+        prior = float(np.log2(share / (1 - share)))
+    return Model(model.edition, model.records, round(prior, 3), model.weights, model.learned)
+
+
+# ── weighing ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def weighed(engine: Engine, model: Model, pairs: Any) -> Any:
+    """The measured pairs with `weight` (bits, at least FLOOR) and `probability`; those at the floor are left out."""
+    total = " + ".join([repr(model.prior), *(_weight_sql(name, model.weights[name]) for name in NAMES)])
+    text = f"""
+        SELECT *, round(1 / (1 + pow(2.0, -weight)), 6) AS probability
+        FROM (SELECT *, round(least({total}, {MOST}), 3)::DOUBLE AS weight FROM m) WHERE weight > {FLOOR}"""
+    return engine.cached(engine.sql(text, {"m": pairs}))
+
+
+def _weight_sql(name: str, weights: Sequence[float]) -> str:
+    whens = " ".join(f"WHEN {number} THEN {weight!r}" for number, weight in enumerate(weights))
+    return f'CASE "{name}" {whens} ELSE 0.0 END'
