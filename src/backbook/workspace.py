@@ -44,6 +44,7 @@ KNOWN: dict[str, frozenset[str]] = {
     "packs": ANYTHING,
     "load": frozenset({"reject_share", "stale_days"}),
     "engine": frozenset({"threads", "memory"}),
+    "identity": frozenset({"trusted", "kept_phones", "link", "review", "most_records", "golden"}),
     "inputs": ANYTHING,
 }
 
@@ -70,6 +71,7 @@ class Settings:
     stale_days: int = 45
     threads: int | None = None
     memory: str | None = None
+    identity: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     text: str = field(default="", repr=False)
 
@@ -219,6 +221,7 @@ def read_settings(text: str) -> tuple[Settings, list[Fault]]:
         **{key: load[key] for key in KNOWN["load"] if key in load},
         **{key: engine[key] for key in KNOWN["engine"] if key in engine},
         packs=packs,
+        identity=data.get("identity", {}),
         inputs=data.get("inputs", {}),
         text=text,
     )

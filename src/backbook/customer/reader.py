@@ -20,11 +20,16 @@ WIDE = "attribute."
 
 
 class Reader:
-    """The tables of one head, as known on any day."""
+    """The tables of one head, as known on any day.
 
-    def __init__(self, engine: Engine, head: Head) -> None:
+    `who` is the identity by which everything is read, of past days too: had two records always been known as one
+    person, the profile of last March would be that person's.
+    """
+
+    def __init__(self, engine: Engine, head: Head, who: Any | None = None) -> None:
         self.engine = engine
         self.head = head
+        self.who = who
         self._first_days: dict[str, date | None] = {}
         self._filled: dict[str, frozenset[str]] = {}
 

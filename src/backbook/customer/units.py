@@ -13,7 +13,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from backbook.customer.identity import identify
+from backbook.customer.identity.people import people
 from backbook.customer.reader import Reader
 
 ACCOUNT_COLUMNS = {
@@ -48,13 +48,12 @@ class Units:
         return self.asked is None
 
 
-def units(reader: Reader, as_of: date, *, only: Any | None = None, identity: Any | None = None) -> Units:
+def units(reader: Reader, as_of: date, *, only: Any | None = None) -> Units:
     """The units known at `as_of`: all of them, or the owners of the accounts (customers) in `only`.
 
-    `only` has a column `account_id` or `customer_id`; `identity` is the identity table when it is already there.
+    `only` has a column `account_id` or `customer_id`.
     """
-    parties = identity if identity is not None else identify(reader, as_of)
-    parties = reader.engine.cached(parties)
+    parties = reader.engine.cached(people(reader, as_of))
     accounts = reader.engine.cached(_accounts(reader, as_of, parties))
     asked = None
     if only is not None:
@@ -80,6 +79,10 @@ def _accounts(reader: Reader, as_of: date, parties: Any) -> Any:
 
 
 def _customers(parties: Any) -> Any:
-    """The first record of each customer is the one whose id the customer bears."""
-    own = parties.system + ":" + parties.party_id == parties.customer_id
-    return parties.filter(own).select("customer_id", "system", "party_id")
+    """The record that stands for a customer: the one whose name it bears, where it was known, else the first."""
+    borne = parties.system + ":" + parties.party_id == parties.customer_id
+    place = ibis.struct(
+        {"other": ~borne, "since": parties.since, "system": parties.system, "party_id": parties.party_id}
+    )
+    first = parties.group_by("customer_id").agg(_first=place.min())
+    return first.select("customer_id", system=first["_first"]["system"], party_id=first["_first"]["party_id"])

@@ -14,6 +14,7 @@ from typing import Any
 import sqlglot
 
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.identity.terms import Terms, read_terms
 from backbook.customer.order import Link, order
 from backbook.customer.profile import outcome_names, profile_names
 from backbook.customer.reading import read_features, read_outcomes
@@ -52,6 +53,7 @@ class Frozen:
     names: Mapping[str, Names]
     outcome_names: Mapping[str, Names]
     book: Mapping[str, Any] = field(default_factory=dict)
+    identity: Terms = field(default_factory=Terms)
 
     @cached_property
     def order(self) -> list[Link]:
@@ -74,6 +76,7 @@ class Frozen:
         content["mapping"] = {each.name: _query(each) for each in self.mappings}
         content["input"] = {name: _input(each) for name, each in self.inputs.items()}
         content["book"] = dict(self.book)
+        content["identity"] = {"terms": self.identity.canonical()}
         return Bundle(content)
 
     def score(self, id: str) -> Score:
@@ -132,9 +135,11 @@ def read(workspace: Workspace) -> tuple[Frozen, list[Fault]]:
     faults += wrong
     strategies, wrong = read_strategies(workspace.items("strategy"), names[ACCOUNT])
     faults += wrong
+    identity, wrong = read_terms(workspace.settings)
+    faults += wrong
     frozen = Frozen(
         inputs, mappings, attributes, features, outcomes, tags, segments, scores, strategies, names, outcome_registry,
-        _book(workspace),
+        _book(workspace), identity,
     )  # fmt: skip
     return frozen, sorted(faults + _circle(frozen))
 

@@ -12,6 +12,7 @@ from backbook.customer import profile as profiles
 from backbook.customer.availability import missing_definitions
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.identity import identify
+from backbook.customer.identity.identify import IDENTITY
 from backbook.customer.order import Link
 from backbook.customer.profile import KEY, Profile
 from backbook.customer.reader import Reader
@@ -65,7 +66,9 @@ class Way:
         return self.workspace.out / self.run
 
     def reader(self) -> Reader:
-        return Reader(self.engine, self.writer.head)
+        """The lake under the identity of this date."""
+        files = self.writer.head.files(IDENTITY, part=self.part) if self.writer.head.manifest(IDENTITY) else []
+        return Reader(self.engine, self.writer.head, self.engine.parquet(files) if files else None)
 
     def read(self, table: str, needs: str) -> Any:
         """A derived table of this date; raises NotAllowed that names the stage to walk first."""
@@ -117,22 +120,25 @@ def load(way: Way) -> dict[str, Any]:
 
 def profile(way: Way) -> dict[str, Any]:
     """Identity and both profiles, with the tags and segments that read no score."""
-    reader, frozen = way.reader(), way.frozen
+    reader, frozen = Reader(way.engine, way.writer.head), way.frozen
     if not reader.has("account"):
         raise NotAllowed("The lake holds no accounts yet. Walk `backbook load` first, or map `account`.")
     with way.engine.scope():
-        identity = way.engine.cached(identify(reader, way.as_of))
+        who = identify(reader, way.as_of, way.workspace.key, frozen.identity, way.progress)
+        reader = Reader(way.engine, way.writer.head, who.identity)
         built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of)
         early = _without_scores(frozen)
         whole = _kept(way.engine, extended(built, early, frozen, {}))
         missing = missing_definitions(
             frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
         )
-        way.replace("identity", identity, ["system", "party_id"])
+        for table, (rows, order) in who.tables.items():
+            way.replace(table, rows, order)
         _write_profile(way, whole)
         counts = {grain: way.engine.count(whole.at(grain)) for grain in PROFILES}
     way.publish("profile")
     return {
+        "identity": who.found,
         "accounts": counts[ACCOUNT],
         "customers": counts[CUSTOMER],
         "features": {grain: sum(feature.at(grain) for feature in frozen.features) for grain in PROFILES},

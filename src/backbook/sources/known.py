@@ -59,6 +59,19 @@ def known(engine: Engine, head: Head, table: str, as_of: date) -> Any | None:
     return _happened(rows, contract, as_of).drop(*HIDDEN)
 
 
+def versions(engine: Engine, head: Head, table: str, as_of: date) -> Any | None:
+    """Every row of a history that counts at `as_of`, of each key all versions, with the hidden columns."""
+    contract = contract_table(table)
+    if head.manifest(table) is None:
+        return None
+    first = first_known(engine, head, table)
+    files = [
+        path for kind in ("base", "later") for path in _files(head, table, contract, max(as_of, first or as_of), kind)
+    ]
+    rows = _counting(engine.parquet(files), max(as_of, first or as_of))
+    return rows.filter(~rows[WITHDRAWN])
+
+
 def _files(head: Head, table: str, contract: Table, as_of: date, kind: str) -> list[Any]:
     """Files that may hold a row that counts: facts lie by month of their event, and later months are left out."""
     manifest = head.manifest(table)

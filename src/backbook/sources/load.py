@@ -20,6 +20,7 @@ import pyarrow as pa
 from backbook.engine import Engine
 from backbook.errors import BadData, BadDefinition
 from backbook.lake import Head, Writer
+from backbook.sources import rulings
 from backbook.sources.attributes import Attribute
 from backbook.sources.cards import masked_rows, refuse_card_numbers
 from backbook.sources.changes import Delivery, changes
@@ -55,6 +56,10 @@ def load(
     BadDefinition when a mapping or an input cannot mean anything. Then nothing of the load stands.
     """
     inputs, mappings, attributes = definitions(workspace)
+    own = rulings.delivered(workspace)
+    if own:
+        inputs[own[0].name] = own[0]
+        mappings.append(own[1])
     groups: dict[str, list[SourceMapping]] = {}
     for mapping in mappings:
         groups.setdefault(mapping.lake_table, []).append(mapping)

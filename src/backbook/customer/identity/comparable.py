@@ -93,7 +93,11 @@ def _folded(column: Any) -> Any:
 def _long(ids: Any, lists: Sequence[Sequence[str]], kind: str) -> list[pa.Table]:
     lengths = np.fromiter(map(len, lists), np.int64, len(lists))
     if not lengths.sum():
-        return [pa.table({"id": pa.array([], pa.int64()), "kind": pa.array([], pa.string()), "word": pa.array([], pa.string())})]
+        return [
+            pa.table(
+                {"id": pa.array([], pa.int64()), "kind": pa.array([], pa.string()), "word": pa.array([], pa.string())}
+            )
+        ]
     repeated = np.repeat(ids.to_numpy(), lengths)
     words = pa.array([word for one in lists for word in one], pa.string())
     return [pa.table({"id": pa.array(repeated, pa.int64()), "kind": pa.repeat(kind, len(words)), "word": words})]
@@ -131,7 +135,9 @@ def with_bits(engine: Engine, of: Comparable, table: Any, records: int) -> Compa
         f"LEFT JOIN (SELECT word, bits AS {name}_bits FROM t WHERE kind = '{name}') {name}_t ON {name}_t.word = p.{name}"
         for name in ("postcode", "city", "occupation")
     )
-    known = ", ".join(f"coalesce({name}_bits, {most})::INTEGER AS {name}_bits" for name in ("postcode", "city", "occupation"))
+    known = ", ".join(
+        f"coalesce({name}_bits, {most})::INTEGER AS {name}_bits" for name in ("postcode", "city", "occupation")
+    )
     people = engine.sql(f"SELECT p.*, {known} FROM p {joins}", {"p": of.people, "t": table})
     return Comparable(engine.cached(people), engine.cached(words), engine.cached(of.phones))
 
@@ -163,8 +169,8 @@ _KEYS: Mapping[str, str] = {
         FROM (SELECT id, string_agg(word, ' ' ORDER BY word) AS key FROM w WHERE kind = 'street' AND bits >= 4 GROUP BY id HAVING count(*) >= 3) d
         JOIN s USING (id)""",
 }  # fmt: skip
-# Only these make pairs by rule; the others make pairs to be weighed.
-SURE = ("document", "phone")
+# Not a meeting key: marks whose a number is.
+RECORD = 255
 
 
 def keys(engine: Engine, of: Comparable, secret: str) -> Any:
@@ -181,20 +187,48 @@ def keys(engine: Engine, of: Comparable, secret: str) -> Any:
     return engine.cached(engine.sql(text, tables))
 
 
-def met(engine: Engine, everyone: Any, of: Any | None = None) -> Any:
-    """left, right (ids, left < right): who share a meeting key; with `of` (id), pairs of which one is in it.
-
-    A pair is there once. Keys that too many share make no pairs.
-    """
-    tables = {"k": everyone}
-    only = ""
-    if of is not None:
-        tables["o"] = of
-        only = "WHERE key IN (SELECT key FROM k WHERE id IN (SELECT id FROM o))"
+def met(engine: Engine, keys: Any) -> Any:
+    """left, right (ids, left < right): who share a meeting key; each pair once. Keys that too many share make no pairs."""
     text = f"""
-        WITH mine AS (SELECT id, key FROM k {only}),
-        shared AS (SELECT key FROM mine GROUP BY key HAVING count(*) BETWEEN 2 AND {MOST_AT_KEY}),
-        kept AS (SELECT id, key FROM mine SEMI JOIN shared USING (key))
-        SELECT DISTINCT a.id AS "left", b.id AS "right" FROM kept a JOIN kept b ON a.key = b.key AND a.id < b.id
-        {"WHERE a.id IN (SELECT id FROM o) OR b.id IN (SELECT id FROM o)" if of is not None else ""}"""
-    return engine.cached(engine.sql(text, tables))
+        WITH shared AS (SELECT kind, key FROM k GROUP BY kind, key HAVING count(*) BETWEEN 2 AND {MOST_AT_KEY}),
+        kept AS (SELECT id, kind, key FROM k SEMI JOIN shared USING (kind, key))
+        SELECT DISTINCT a.id AS "left", b.id AS "right" FROM kept a JOIN kept b ON a.key = b.key AND a.kind = b.kind AND a.id < b.id"""
+    return engine.cached(engine.sql(text, {"k": keys}))
+
+
+def met_by(engine: Engine, told: Any, keys: Any) -> Any:
+    """The pairs of which at least one has the new `keys`; `told` are the keys of all others."""
+    text = f"""
+        WITH wanted AS (SELECT DISTINCT kind, key FROM k),
+        mine AS (SELECT id, kind, key, true AS fresh FROM k UNION ALL SELECT id, kind, key, false FROM t SEMI JOIN wanted USING (kind, key)),
+        shared AS (SELECT kind, key FROM mine GROUP BY kind, key HAVING count(*) BETWEEN 2 AND {MOST_AT_KEY}),
+        kept AS (SELECT * FROM mine SEMI JOIN shared USING (kind, key))
+        SELECT DISTINCT least(a.id, b.id) AS "left", greatest(a.id, b.id) AS "right" FROM kept a JOIN kept b
+        ON a.key = b.key AND a.kind = b.kind AND a.id <> b.id WHERE a.fresh"""
+    return engine.cached(engine.sql(text, {"k": keys, "t": told}))
+
+
+# ── what a word says, kept without the word ─────────────────────────────────────────────────────────────────
+
+
+def _word_key(secret: str) -> str:
+    return f"('0x' || left(sha256(concat_ws('|', {secret}, kind, word)), 16))::UBIGINT"
+
+
+def hashed_words(engine: Engine, words: Any, secret: str) -> Any:
+    """key, bits: the words' information under keyed hashes."""
+    one = engine.table(pa.table({"secret": [secret]}))
+    return engine.cached(engine.sql(f"SELECT {_word_key('z.secret')} AS key, bits FROM w, z", {"w": words, "z": one}))
+
+
+def known_words(engine: Engine, of: Comparable, hashed: Any, secret: str) -> Any:
+    """kind, word, bits of the words that these records have, where the kept information knows them."""
+    columns = " UNION ".join(
+        f"SELECT '{name}' AS kind, {name} AS word FROM p WHERE {name} IS NOT NULL"
+        for name in ("postcode", "city", "occupation")
+    )
+    text = f"""
+        WITH mine AS (SELECT kind, word FROM w UNION {columns}), keyed AS (SELECT kind, word, {_word_key("z.secret")} AS key FROM mine, z)
+        SELECT kind, word, bits FROM keyed JOIN h USING (key)"""
+    one = engine.table(pa.table({"secret": [secret]}))
+    return engine.cached(engine.sql(text, {"p": of.people, "w": of.words, "h": hashed, "z": one}))

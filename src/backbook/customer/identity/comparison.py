@@ -45,11 +45,13 @@ class Comparison:
 def _comparison(name: str, label: str, unknown: str, levels: Iterable[tuple[str, str, float]]) -> Comparison:
     zh, en = label.split("|")
     listed = list(levels)
-    made = [
-        Level(len(listed) - 1 - place, *said.split("|"), when=when, weight=weight)
-        for place, (said, when, weight) in enumerate(listed)
-    ]
-    return Comparison(name, zh, en, unknown, tuple(made))
+    made = tuple(_level(len(listed) - 1 - place, *each) for place, each in enumerate(listed))
+    return Comparison(name, zh, en, unknown, made)
+
+
+def _level(number: int, label: str, when: str, weight: float) -> Level:
+    zh, en = label.split("|")
+    return Level(number, zh, en, when, weight)
 
 
 # The information of what two names share, in bits: one person in 2^bits of the book has as much by chance.

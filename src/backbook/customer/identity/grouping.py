@@ -139,7 +139,9 @@ def _by_weight(union: _Union, n: int, left: Array, right: Array, weight: Array, 
     likely = _score(total, pairs, sizes[a], sizes[b]) > link
     best = np.maximum(total / np.maximum(pairs, 1), FLOOR)
     chained = likely | (best > link - MOST_FOR_MANY)
-    _, part = connected_components(coo_matrix((np.ones(chained.sum()), (a[chained], b[chained])), shape=(n, n)), directed=False)
+    _, part = connected_components(
+        coo_matrix((np.ones(chained.sum()), (a[chained], b[chained])), shape=(n, n)), directed=False
+    )
     inside = part[a] == part[b]
     a, b, total, pairs, likely = a[inside], b[inside], total[inside], pairs[inside], likely[inside]
     alone = np.bincount(part[a], minlength=part.max(initial=0) + 1)[part[a]] == 1

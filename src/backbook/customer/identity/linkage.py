@@ -21,12 +21,14 @@ from backbook.customer.identity.comparable import SIGN, SOUND, STREET, Comparabl
 from backbook.customer.identity.comparison import BY_NAME, COMPARISONS, EDITION, NAMES, Comparison
 from backbook.engine import Engine
 
+# Rounds of expectation maximisation, and fewer where a share comes to nothing.
+ROUNDS = (20, 8, 3)
 # Below this the weights in `comparison` stand: too few pairs to learn from.
 LEAST_TO_LEARN = 2_000
 # A pair drawn blindly is two people. Each record meets so many others, in the order of a hash.
 BLIND = 20
 BLIND_PAIRS = 400_000
-SESSION_PAIRS = 200_000
+SESSION_PAIRS = 100_000
 LEAST_IN_SESSION = 300
 # What two people who agree on nothing weigh, and a pair that never met: all that is kept lies above.
 FLOOR = -8.0
@@ -66,11 +68,15 @@ def given(records: int) -> Model:
 
 
 def measured(engine: Engine, of: Comparable, pairs: Any) -> Any:
-    """left, right, and the level of every comparison (null: says nothing), of pairs with left and right."""
+    """Pairs with left and right, and the level of every comparison (null: says nothing).
+
+    Also `namesake` (the same full name in every script that both have) and `stranger` (less than half of the lesser
+    name is in the other), for the rules.
+    """
     names, streets, phones = _names(engine, of, pairs), _streets(engine, of, pairs), _phones(engine, of, pairs)
     levels = ", ".join(f'({each.sql()})::TINYINT AS "{each.name}"' for each in COMPARISONS)
     text = f"""
-        SELECT q."left", q."right", {levels} FROM q
+        SELECT q."left", q."right", {levels}, coalesce(n.namesake, false) AS namesake, coalesce(n.stranger, false) AS stranger FROM q
         JOIN p l ON l.id = q."left" JOIN p r ON r.id = q."right"
         LEFT JOIN n ON n."left" = q."left" AND n."right" = q."right"
         LEFT JOIN a ON a."left" = q."left" AND a."right" = q."right"
@@ -87,13 +93,18 @@ def _names(engine: Engine, of: Comparable, pairs: Any) -> Any:
                 FROM q JOIN s l ON l.id = q."left" JOIN s r ON r.id = q."right"),
         ls AS (SELECT "left", "right", any_value(lb) AS bits, bool_or(same) AS same, bool_or(alike) AS alike FROM met GROUP BY "left", "right", lw),
         rs AS (SELECT "left", "right", any_value(rb) AS bits, bool_or(alike) AS alike FROM met GROUP BY "left", "right", rw),
-        lt AS (SELECT "left", "right", sum(if(same, bits, 0)) AS shared, sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits FROM ls GROUP BY ALL),
-        rt AS (SELECT "left", "right", sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits FROM rs GROUP BY ALL),
-        st AS (SELECT "left", "right", sum(l.bits) AS signs FROM q JOIN g l ON l.id = q."left" JOIN g r ON r.id = q."right" AND l.word = r.word GROUP BY ALL)
+        lt AS (SELECT "left", "right", sum(if(same, bits, 0)) AS shared, sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits, count(*) AS words FROM ls GROUP BY ALL),
+        rt AS (SELECT "left", "right", sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits, count(*) AS words FROM rs GROUP BY ALL),
+        hs AS (SELECT id, count(*) AS signs FROM g GROUP BY id),
+        st AS (SELECT "left", "right", sum(l.bits) AS signs, count(*) AS common FROM q JOIN g l ON l.id = q."left" JOIN g r ON r.id = q."right" AND l.word = r.word GROUP BY ALL)
         SELECT lt."left", lt."right", (lt.shared + coalesce(st.signs, 0))::INTEGER AS shared,
                (greatest(lt.alike, rt.alike) + coalesce(st.signs, 0))::INTEGER AS alike,
-               least(lt.bits - lt.alike, rt.bits - rt.alike)::INTEGER AS unlike
-        FROM lt JOIN rt USING ("left", "right") LEFT JOIN st USING ("left", "right")"""
+               least(lt.bits - lt.alike, rt.bits - rt.alike)::INTEGER AS unlike,
+               lt.words = rt.words AND lt.words >= 2 AND lt.shared = lt.bits AND lt.shared = rt.bits
+                   AND (hl.signs IS NULL OR hr.signs IS NULL OR (st.common = hl.signs AND hl.signs = hr.signs)) AS namesake,
+               least(lt.words, rt.words) >= 2 AND 2 * least(lt.alike, rt.alike) < least(lt.bits, rt.bits) AS stranger
+        FROM lt JOIN rt USING ("left", "right") LEFT JOIN st USING ("left", "right")
+        LEFT JOIN hs hl ON hl.id = lt."left" LEFT JOIN hs hr ON hr.id = lt."right\""""
     return engine.sql(text, {"q": pairs, "w": of.words})
 
 
@@ -149,7 +160,7 @@ def learn(engine: Engine, of: Comparable, pairs: Any, records: int) -> Model:
     weights = {each.name: _weights(each, by_chance[each.name], [one[each.name] for one in learned.values() if each.name in one])
                for each in COMPARISONS}  # fmt: skip
     model = Model(EDITION, records, given(records).prior, weights, tuple(learned))
-    return _with_prior(engine, model, pairs, records)
+    return with_prior(engine, model, pairs, records)
 
 
 def _by_chance(engine: Engine, of: Comparable) -> dict[str, np.ndarray[Any, Any]]:
@@ -157,7 +168,10 @@ def _by_chance(engine: Engine, of: Comparable) -> dict[str, np.ndarray[Any, Any]
     found = measured(engine, of, blind_pairs(engine, of))
     shares = {}
     for each in COMPARISONS:
-        rows = engine.ask(f'SELECT "{each.name}" AS level, count(*) AS rows FROM m WHERE level IS NOT NULL GROUP BY level', {"m": found})
+        rows = engine.ask(
+            f'SELECT "{each.name}" AS level, count(*) AS rows FROM m WHERE level IS NOT NULL GROUP BY level',
+            {"m": found},
+        )
         counts = np.zeros(len(each.levels))
         for row in rows:
             counts[row["level"]] = row["rows"]
@@ -165,13 +179,19 @@ def _by_chance(engine: Engine, of: Comparable) -> dict[str, np.ndarray[Any, Any]
     return shares
 
 
-def _session(engine: Engine, pairs: Any, about: str, rule: str, by_chance: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+def _session(
+    engine: Engine, pairs: Any, about: str, rule: str, by_chance: Mapping[str, Any]
+) -> dict[str, np.ndarray[Any, Any]]:
     """m of every other comparison among the pairs of a rule, by Splink; empty where there are too few."""
     chosen = f'SELECT row_number() OVER () AS pair, * FROM (SELECT * FROM m WHERE {rule} ORDER BY md5(concat_ws(\'-\', "left", "right")) LIMIT {SESSION_PAIRS})'
     sample = engine.arrow(engine.sql(chosen, {"m": pairs}))
     if len(sample) < LEAST_IN_SESSION:
         return {}
-    others = [each for each in COMPARISONS if each.name != about and len(sample) - sample[each.name].null_count >= LEAST_IN_SESSION]
+    others = [
+        each
+        for each in COMPARISONS
+        if each.name != about and len(sample) - sample[each.name].null_count >= LEAST_IN_SESSION
+    ]
     return _expectation_maximisation(engine, sample, others, by_chance) if others else {}
 
 
@@ -180,13 +200,34 @@ def _expectation_maximisation(
 ) -> dict[str, np.ndarray[Any, Any]]:
     # Imported here: a second that no other command needs.
     import splink.comparison_library as library
-    from splink import DuckDBAPI, Linker, SettingsCreator
 
     logging.getLogger("splink").setLevel(logging.ERROR)
     sample = sample.select(["pair", *(each.name for each in others)])
     comparisons = [library.CustomComparison(output_column_name=each.name, comparison_levels=_splink_levels(each, by_chance[each.name]))
                    for each in others]  # fmt: skip
     # A pair is one row: its two sides are the two tables, so every level is measured once and not once per question.
+    trained: dict[str, Any] = {}
+    for rounds in ROUNDS:
+        try:
+            trained = _trained(engine, sample, comparisons, rounds)
+            break
+        except ValueError:
+            # A share that falls below 1e-300 stops Splink; it was as good as nothing rounds before.
+            continue
+    found = {}
+    for row in trained.get("comparisons", ()):
+        name = row["output_column_name"]
+        shares = np.full(len(BY_NAME[name].levels), np.nan)
+        for level in row["comparison_levels"]:
+            if not level.get("is_null_level"):
+                shares[int(level["sql_condition"].rpartition("=")[2])] = level.get("m_probability", np.nan)
+        found[name] = shares
+    return found
+
+
+def _trained(engine: Engine, sample: pa.Table, comparisons: list[Any], rounds: int) -> dict[str, Any]:
+    from splink import DuckDBAPI, Linker, SettingsCreator
+
     api = DuckDBAPI(engine.connection())
     left, right = (api.register(sample, dataset_display_name=f"side_{name}_{id(sample)}") for name in ("a", "b"))
     settings = SettingsCreator(
@@ -194,25 +235,17 @@ def _expectation_maximisation(
         unique_id_column_name="pair",
         comparisons=comparisons,
         probability_two_random_records_match=0.5,
-        em_convergence=1e-4,
-        max_iterations=60,
+        em_convergence=1e-3,
+        max_iterations=rounds,
     )
     linker = Linker([left, right], settings, log_level=None)
-    session = linker.training.estimate_parameters_using_expectation_maximisation("l.pair = r.pair")
-    found = {}
-    for row in linker.misc.save_model_to_json()["comparisons"]:
-        name = row["output_column_name"]
-        shares = np.full(len(BY_NAME[name].levels), np.nan)
-        for level in row["comparison_levels"]:
-            if not level.get("is_null_level"):
-                shares[int(level["sql_condition"].rpartition("=")[2])] = level.get("m_probability", np.nan)
-        found[name] = shares
-    del session
-    api.delete_tables_created_by_splink_from_db()
-    return found
+    linker.training.estimate_parameters_using_expectation_maximisation("l.pair = r.pair")
+    model: dict[str, Any] = linker.misc.save_model_to_json()
+    api.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]
+    return model
 
 
-def _splink_levels(each: Comparison, by_chance: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+def _splink_levels(each: Comparison, by_chance: np.ndarray[Any, Any]) -> list[Any]:
     column = each.name
     nothing = {"sql_condition": f'"{column}_l" IS NULL', "label_for_charts": "null", "is_null_level": True}
     start = by_chance * 2.0 ** np.array([level.weight for level in reversed(each.levels)])
@@ -239,12 +272,16 @@ def _weights(each: Comparison, by_chance: np.ndarray[Any, Any], taught: Sequence
         return written
     found = []
     for number, weight in enumerate(written):
-        said = [np.log2(one[number] / by_chance[number]) for one in taught if np.isfinite(one[number]) and one[number] > 1e-6]
+        said = [
+            np.log2(one[number] / by_chance[number])
+            for one in taught
+            if np.isfinite(one[number]) and one[number] > 1e-6
+        ]
         found.append(round(float(np.clip(np.mean(said), -12, 24)), 3) if said else weight)
     return found
 
 
-def _with_prior(engine: Engine, model: Model, pairs: Any, records: int) -> Model:
+def with_prior(engine: Engine, model: Model, pairs: Any, records: int) -> Model:
     """The prior under which as many pairs are expected as the weights then find: it is its own consequence."""
     patterns = ", ".join(f'"{name}"' for name in NAMES)
     rows = engine.arrow(engine.sql(f"SELECT count(*) AS rows, {patterns} FROM m GROUP BY {patterns}", {"m": pairs}))

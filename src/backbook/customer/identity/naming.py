@@ -19,18 +19,41 @@ HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 WORDS = re.compile(r"[a-z0-9]+")
 # What people put behind or before a name says nothing about who it is.
 TITLES = re.compile(r"(先生|女士|小姐|太太|同志|老师)$")
-LATIN_TITLES = frozenset("mr mrs ms miss dr prof sir".split())
+LATIN_TITLES = frozenset(["mr", "mrs", "ms", "miss", "dr", "prof", "sir"])
 # Family names that are read otherwise than the character mostly is (百家姓).
 FAMILY_NAMES = {
     "单": "shan", "仇": "qiu", "解": "xie", "曾": "zeng", "查": "zha", "区": "ou", "朴": "piao", "翟": "zhai",
     "盖": "ge", "缪": "miao", "覃": "qin", "种": "chong", "冼": "xian", "任": "ren", "华": "hua", "燕": "yan",
     "尹": "yin", "员": "yun", "乐": "yue", "召": "shao", "折": "she", "繁": "po", "黑": "he", "秘": "bi",
 }  # fmt: skip
-INITIALS = "b p m f d t n l g k h j q x zh ch sh r z c s y w".split()
+INITIALS = [
+    "b",
+    "p",
+    "m",
+    "f",
+    "d",
+    "t",
+    "n",
+    "l",
+    "g",
+    "k",
+    "h",
+    "j",
+    "q",
+    "x",
+    "zh",
+    "ch",
+    "sh",
+    "r",
+    "z",
+    "c",
+    "s",
+    "y",
+    "w",
+]
 # The units of a Chinese address, after which a part ends; what stands before is the part's name.
 UNITS = "省|自治区|特别行政区|市|自治州|地区|盟|新区|区|县|旗|镇|乡|街道|村|路|大道|街|道|巷|弄|胡同|里|小区|花园|号楼|号|栋|幢|座|单元|层|楼|室"
-STREET_WORDS = frozenset("road rd street st avenue ave av lane ln drive dr court ct close cl place pl crescent "
-    "circuit cct way terrace tce parade pde the and of city district province no unit flat apt room".split())  # fmt: skip
+STREET_WORDS = frozenset(["road", "rd", "street", "st", "avenue", "ave", "av", "lane", "ln", "drive", "dr", "court", "ct", "close", "cl", "place", "pl", "crescent", "circuit", "cct", "way", "terrace", "tce", "parade", "pde", "the", "and", "of", "city", "district", "province", "no", "unit", "flat", "apt", "room"])  # fmt: skip
 
 
 @lru_cache(maxsize=65_536)

@@ -1,0 +1,376 @@
+"""Who is who on a day: every record of every system, and the customer it belongs to.
+
+    records ─▶ new ones made comparable ─▶ pairs that meet ─▶ weighed ─▶ people ─▶ ids that last ─▶ lineage
+
+What was found is kept from run to run: pairs with their weights, the keys at which records meet (hashed), and the
+weights themselves. A run compares only what is new or has changed; the people follow from all pairs, so it does not
+matter in which order records came. Facts know nothing of customers: they keep (system, party_id), and a merge or an
+unmerge changes what is read through this table, not what is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from backbook.customer.identity import comparable as made
+from backbook.customer.identity import linkage
+from backbook.customer.identity.comparison import EDITION, NAMES
+from backbook.customer.identity.golden import GOLDEN, golden
+from backbook.customer.identity.grouping import CONFLICT, MERGE, RULED, Groups, grouped
+from backbook.customer.identity.lasting import named, with_lineage
+from backbook.customer.identity.linkage import FLOOR, LEAST_TO_LEARN, MOST, Model
+from backbook.customer.identity.quality import QUALITY, SUSPECT, quality, suspects
+from backbook.customer.identity.records import clear, owners, phones, records
+from backbook.customer.identity.ruled import Rulings, rulings
+from backbook.customer.identity.terms import Terms
+from backbook.customer.reader import Reader
+from backbook.engine import Engine
+from backbook.sources.private import subkey
+
+Tell = Callable[..., None]
+# A model is learned anew when the book has grown to this many times the records it was learned from.
+OUTGROWN = 4
+IDENTITY, LINEAGE, RECORDS, PAIRS, KEYS, WORDS, MODEL, REVIEW = (
+    "identity", "identity_lineage", "identity_record", "identity_pair", "identity_key", "identity_word",
+    "identity_model", "identity_review",
+)  # fmt: skip
+RULES = ("document", "account", "phone_and_name")
+# One document, and what contradicts that it is one person.
+_CONTRADICTED = '("birth" IS NOT NULL AND "birth" NOT IN (4, 5)) OR stranger'
+_LEVELS = ", ".join(f'"{name}"' for name in NAMES)
+
+
+@dataclass(frozen=True)
+class Identified:
+    """The tables to keep, by name, with the columns they are ordered by; and what was found, in numbers."""
+
+    tables: dict[str, tuple[Any, list[str]]]
+    found: dict[str, Any]
+
+    @property
+    def identity(self) -> Any:
+        return self.tables[IDENTITY][0]
+
+
+def identify(reader: Reader, as_of: date, key: bytes, terms: Terms, tell: Tell = lambda *_: None) -> Identified:
+    """The identity of `as_of`, standing on the latest day before it that the lake knows.
+
+    `key` is the workspace's. Raises BadData when contact data cannot be opened with it.
+    """
+    return _Identification(reader, as_of, key, terms, tell).run()
+
+
+class _Identification:
+    def __init__(self, reader: Reader, as_of: date, key: bytes, terms: Terms, tell: Tell) -> None:
+        self.reader, self.as_of, self.key, self.terms, self.tell = reader, as_of, key, terms, tell
+        self.engine: Engine = reader.engine
+        self.secret = subkey(key, "identity keys").hex()
+        self.before = _day_before(reader, as_of)
+
+    def run(self) -> Identified:
+        present = self.engine.cached(records(self.reader, self.as_of))
+        count = self.engine.count(present)
+        model, chain = self._model_before(count)
+        numbered = self._numbered(present, anew=model is None)
+        if model is None:
+            pairs, model, more = self._linked_anew(numbered, count)
+            chain = []
+        else:
+            pairs, more = self._linked_on(numbered, count, model, chain)
+        learned = KEYS in more
+        people = self._people(numbered, pairs)
+        tables = {**people.tables, **more}
+        if learned:
+            row = {
+                "model": [model.as_json().decode()],
+                "terms": [json.dumps(self._link_terms())],
+                "chain": [json.dumps(chain)],
+            }
+            tables[MODEL] = (self.engine.table(pa.table(row)), ["model"])
+        found = {
+            "records": count,
+            "compared_anew": self._compared,
+            "model": list(model.learned) if learned else "as written",
+            **people.found,
+        }
+        return Identified(tables, found)
+
+    # ── what is known from the day before ──
+
+    def _read(self, table: str, part: date | str | None) -> Any | None:
+        files = self.reader.head.files(table, part=str(part)) if part and self.reader.has(table) else []
+        return self.engine.parquet(files) if files else None
+
+    def _link_terms(self) -> dict[str, Any]:
+        """What pairs and weights depend on; another key file, edition or choice of systems links the book anew."""
+        return {"edition": EDITION, "kept_phones": list(self.terms.kept_phones),
+                "key": hashlib.sha256(self.secret.encode()).hexdigest()[:16]}  # fmt: skip
+
+    def _model_before(self, count: int) -> tuple[Model | None, list[str]]:
+        row = self._read(MODEL, self.before)
+        if row is None:
+            return None, []
+        said = self.engine.rows(row)[0]
+        model, chain = Model.read(said["model"].encode()), [*json.loads(said["chain"]), str(self.before)]
+        # Every link of the chain must still be what it was: a day that was walked again may have numbered anew.
+        whole = all(self._read(KEYS, part) is not None for part in chain) and self._chain_stands(chain)
+        if json.loads(said["terms"]) != self._link_terms() or count > OUTGROWN * model.records or not whole:
+            return None, []
+        return model, chain
+
+    def _chain_stands(self, chain: list[str]) -> bool:
+        keys = self._stacked(KEYS, chain)
+        numbers = self._read(RECORDS, self.before)
+        text = "SELECT count(*) AS rows FROM (SELECT id FROM n ANTI JOIN k USING (id, content))"
+        marks = self.engine.sql(
+            f"SELECT DISTINCT id, key::HUGEINT::VARCHAR AS content FROM k WHERE kind = {made.RECORD}", {"k": keys}
+        )
+        numbers = self.engine.sql(
+            "SELECT id, (hash(system, party_id, content))::VARCHAR AS content FROM n", {"n": numbers}
+        )
+        return bool(self.engine.ask(text, {"n": numbers, "k": marks})[0]["rows"] == 0)
+
+    def _stacked(self, table: str, parts: list[str]) -> Any:
+        files = [file for part in parts for file in self.reader.head.files(table, part=part)]
+        return self.engine.parquet(files)
+
+    # ── numbers ──
+
+    def _numbered(self, present: Any, *, anew: bool) -> Any:
+        """id, system, party_id, since, content, is_new. A record that has changed gets another number."""
+        old = None if anew else self._read(RECORDS, self.before)
+        if old is None:
+            text = "SELECT row_number() OVER (ORDER BY system, party_id) - 1 AS id, *, true AS is_new FROM p"
+            return self.engine.cached(self.engine.sql(text, {"p": present}))
+        text = """
+            SELECT coalesce(o.id, (SELECT max(id) FROM o) + row_number() OVER (PARTITION BY o.id IS NULL ORDER BY p.system, p.party_id)) AS id,
+                   p.*, o.id IS NULL AS is_new
+            FROM p LEFT JOIN o ON o.system = p.system AND o.party_id = p.party_id AND o.content = p.content"""
+        return self.engine.cached(self.engine.sql(text, {"p": present, "o": old}))
+
+    # ── pairs ──
+
+    def _linked_anew(self, numbered: Any, count: int) -> tuple[Any, Model, dict[str, Any]]:
+        self._compared = count
+        of = self._comparable(numbered)
+        words = made.bits(self.engine, of)
+        of = made.with_bits(self.engine, of, words, count)
+        self.tell("who may be the same")
+        keys = made.keys(self.engine, of, self.secret)
+        met = made.met(self.engine, keys)
+        self.tell("comparing")
+        measured = linkage.measured(self.engine, of, self._with_owners(numbered, met, None))
+        if count < LEAST_TO_LEARN:
+            model = linkage.with_prior(self.engine, linkage.given(count), measured, count)
+            return self._weighed(numbered, model, measured), model, {}
+        self.tell("learning")
+        model = linkage.learn(self.engine, of, measured, count)
+        kept = {
+            WORDS: (made.hashed_words(self.engine, words, self.secret), ["key"]),
+            KEYS: (self._marked(keys, numbered), ["key", "id", "kind"]),
+        }
+        return self._weighed(numbered, model, measured), model, kept
+
+    def _linked_on(self, numbered: Any, count: int, model: Model, chain: list[str]) -> tuple[Any, dict[str, Any]]:
+        """Pairs of new records with all, and the old pairs of the records that are as they were."""
+        engine = self.engine
+        new = engine.cached(engine.sql("SELECT * EXCLUDE (is_new) FROM n WHERE is_new", {"n": numbered}))
+        self._compared = engine.count(new)
+        old_pairs = self._read(PAIRS, self.before)
+        lasting = engine.sql(
+            'SELECT q.* FROM q SEMI JOIN n ON n.id = q."left" SEMI JOIN n ON n.id = q."right"',
+            {"q": old_pairs, "n": numbered},
+        )
+        words = self._stacked(WORDS, chain[:1])
+        mine = self._comparable(new)
+        fresh = made.with_bits(engine, mine, made.known_words(engine, mine, words, self.secret), model.records)
+        keys = made.keys(engine, fresh, self.secret)
+        self.tell("who may be the same")
+        told = engine.sql(f"SELECT k.id, k.kind, k.key FROM k SEMI JOIN n USING (id) WHERE kind <> {made.RECORD}",
+                          {"k": self._stacked(KEYS, chain), "n": numbered})  # fmt: skip
+        met = made.met_by(engine, told, keys)
+        self.tell("comparing")
+        wanted = self._with_owners(numbered, met, new)
+        who = engine.cached(engine.sql(
+            'SELECT n.* EXCLUDE (is_new) FROM n SEMI JOIN (SELECT "left" AS id FROM q UNION SELECT "right" FROM q) q USING (id)',
+            {"n": numbered, "q": wanted}))  # fmt: skip
+        of = self._comparable(who)
+        of = made.with_bits(engine, of, made.known_words(engine, of, words, self.secret), model.records)
+        weighed = self._weighed(numbered, model, linkage.measured(engine, of, wanted))
+        pairs = engine.cached(lasting.union(weighed.select(*lasting.columns)))
+        kept = {
+            WORDS: (engine.sql("SELECT * FROM w LIMIT 0", {"w": words}), ["key"]),
+            KEYS: (self._marked(keys, new), ["key", "id", "kind"]),
+        }
+        return pairs, kept
+
+    def _marked(self, keys: Any, numbered: Any) -> Any:
+        """The meeting keys, and for each number whose it is: so that numbers are never taken for another record's."""
+        text = f"""SELECT id, kind, key FROM k UNION ALL
+            SELECT id, {made.RECORD}::UTINYINT, hash(system, party_id, content) FROM n"""
+        return self.engine.sql(text, {"k": keys, "n": numbered})
+
+    def _comparable(self, of: Any) -> made.Comparable:
+        of = of.select("id", "system", "party_id", "since")
+        rows = clear(self.reader, self.key, self.as_of, of)
+        return made.comparable(self.engine, rows, phones(self.reader, self.as_of, of, self.terms.kept_phones))
+
+    def _owners(self, numbered: Any) -> Any | None:
+        both = owners(self.reader, self.as_of)
+        if both is None:
+            return None
+        text = """SELECT DISTINCT least(l.id, r.id) AS "left", greatest(l.id, r.id) AS "right" FROM b
+            JOIN n l ON l.system = b.left_system AND l.party_id = b.left_party
+            JOIN n r ON r.system = b.right_system AND r.party_id = b.right_party"""
+        return self.engine.cached(self.engine.sql(text, {"b": both, "n": numbered}))
+
+    def _with_owners(self, numbered: Any, met: Any, new: Any | None) -> Any:
+        self._owned = self._owners(numbered)
+        if self._owned is None:
+            return met
+        text = 'SELECT "left", "right" FROM m UNION SELECT "left", "right" FROM o'
+        tables = {"m": met, "o": self._owned}
+        if new is not None:
+            text += ' WHERE "left" IN (SELECT id FROM w) OR "right" IN (SELECT id FROM w)'
+            tables["w"] = new
+        return self.engine.cached(self.engine.sql(text, tables))
+
+    def _weighed(self, numbered: Any, model: Model, measured: Any) -> Any:
+        """left, right, levels, weight, probability, rule (null: weighed), conflict: pairs above the floor or under a rule."""
+        kept = ", ".join("'" + one.replace("'", "''") + "'" for one in self.terms.kept_phones) or "''"
+        tables = {"m": linkage.weighed(self.engine, model, measured), "n": numbered}
+        owned = "false"
+        if self._owned is not None:
+            tables["o"] = self._owned
+            owned = 'EXISTS (SELECT 1 FROM o WHERE o."left" = m."left" AND o."right" = m."right")'
+        text = f"""
+            SELECT * REPLACE (if(rule IS NULL OR conflict, weight, {MOST}) AS weight, if(rule IS NULL OR conflict, probability, 1.0) AS probability)
+            FROM (SELECT m."left", m."right", {_LEVELS}, weight, probability,
+                    CASE WHEN "document" = 1 THEN 'document' WHEN {owned} THEN 'account'
+                         WHEN "phone" = 2 AND namesake AND l.system IN ({kept}) AND r.system IN ({kept}) THEN 'phone_and_name' END AS rule,
+                    coalesce("document" = 1 AND ({_CONTRADICTED}), false) AS conflict
+                  FROM m JOIN n l ON l.id = m."left" JOIN n r ON r.id = m."right")
+            WHERE weight > {FLOOR} OR rule IS NOT NULL"""
+        return self.engine.cached(self.engine.sql(text, tables))
+
+    # ── people ──
+
+    def _people(self, numbered: Any, pairs: Any) -> Identified:
+        self.tell("who is who")
+        engine = self.engine
+        # Ranks by name, so that nothing depends on when a record came.
+        ranked = engine.cached(
+            engine.sql("SELECT row_number() OVER (ORDER BY system, party_id) - 1 AS rank, * FROM n", {"n": numbered})
+        )
+        people = engine.arrow(ranked.order_by("rank"))
+        rows = engine.arrow(engine.sql(
+            'SELECT least(l.rank, r.rank) AS a, greatest(l.rank, r.rank) AS b, q.weight, q.rule, q.conflict FROM q '
+            'JOIN n l ON l.id = q."left" JOIN n r ON r.id = q."right" ORDER BY a, b', {"q": pairs, "n": ranked}))  # fmt: skip
+        told = rulings(self.reader, self.as_of, people)
+        a, b, weight = (rows[name].to_numpy() for name in ("a", "b", "weight"))
+        conflict = rows["conflict"].to_numpy(zero_copy_only=False).astype(bool)
+        sure = rows["rule"].is_valid().to_numpy(zero_copy_only=False) & ~conflict
+        groups = grouped(
+            len(people), a, b, weight,
+            sure=sure,
+            conflicts=zip(a[conflict].tolist(), b[conflict].tolist(), strict=True),
+            ruled=told.standing,
+            link=self.terms.link_bits,
+            most=self.terms.most_records,
+        )  # fmt: skip
+        before = self._read(IDENTITY, self.before)
+        lineage = self._read(LINEAGE, self.before)
+        ids = named(engine, people, groups.of, before, lineage)
+        ranked = engine.cached(engine.sql("SELECT n.*, i.customer_id FROM n JOIN i USING (rank)",
+                               {"n": ranked, "i": engine.table(pa.table({"rank": np.arange(len(people)), "customer_id": ids}))}))  # fmt: skip
+        how = self._how(ranked, pairs, told)
+        identity = engine.cached(engine.sql(
+            """SELECT n.system, n.party_id, n.customer_id, n.since, NULL::DATE AS until,
+                      coalesce(h.rule, 'own') AS rule, coalesce(h.probability, 1.0) AS probability, h.beside, h.ruling
+               FROM n LEFT JOIN h USING (id)""", {"n": ranked, "h": how}))  # fmt: skip
+        open_, closed = with_lineage(engine, identity, lineage, self.as_of)
+        review = self._review(ranked, pairs, groups, told)
+        tables: dict[str, tuple[Any, list[str]]] = {
+            IDENTITY: (identity.drop("beside", "ruling"), ["system", "party_id"]),
+            LINEAGE: (open_, ["system", "party_id", "since", "customer_id"]),
+            RECORDS: (numbered.select("id", "system", "party_id", "content"), ["system", "party_id"]),
+            PAIRS: (pairs, ["left", "right"]),
+            REVIEW: (review, ["customer_left", "customer_right"]),
+            QUALITY: (quality(engine, identity, open_, self.as_of, review), ["aspect", "value"]),
+            SUSPECT: (suspects(self.reader, self.as_of, identity, review), ["kind", "what"]),
+            GOLDEN: (golden(self.reader, self.as_of, identity, self.terms), ["customer_id"]),
+        }
+        count = {
+            row["rule"]: row["rows"]
+            for row in engine.ask("SELECT rule, count(*) AS rows FROM i GROUP BY rule ORDER BY rule", {"i": identity})
+        }
+        found = {
+            "customers": len(np.unique(ids)) if len(people) else 0,
+            "by_rule": count,
+            "changed_since": closed,
+            "grey": engine.count(review),
+            "rulings": len(told.standing),
+            "not_followed": list(told.faults),
+        }
+        return Identified(tables, found)
+
+    def _how(self, ranked: Any, pairs: Any, told: Rulings) -> Any:
+        """id, rule, probability, beside, ruling: by which of its pairs a record belongs to its customer, the surest first."""
+        rows = [(one.left, one.right, one.ruling) for one in told.standing if one.kind == MERGE]
+        merged = pa.table({"a": pa.array([row[0] for row in rows], pa.int64()), "b": pa.array([row[1] for row in rows], pa.int64()),
+                           "ruling": pa.array([row[2] for row in rows], pa.string())})  # fmt: skip
+        text = f"""
+            WITH linked AS (
+                SELECT l.id, r.system || ':' || r.party_id AS beside, coalesce(q.rule, 'likely') AS rule, q.probability, q.weight, NULL AS ruling, l.customer_id, r.customer_id AS other
+                FROM (SELECT "left" AS x, "right" AS y, rule, probability, weight, conflict FROM q
+                      UNION ALL SELECT "right", "left", rule, probability, weight, conflict FROM q) q
+                JOIN n l ON l.id = q.x JOIN n r ON r.id = q.y WHERE NOT conflict
+                UNION ALL
+                SELECT l.id, r.system || ':' || r.party_id, 'ruling', 1.0, {MOST + 1}, m.ruling, l.customer_id, r.customer_id
+                FROM (SELECT a, b, ruling FROM m UNION ALL SELECT b, a, ruling FROM m) m JOIN n l ON l.rank = m.a JOIN n r ON r.rank = m.b)
+            SELECT id, first(rule ORDER BY weight DESC, beside) AS rule, first(probability ORDER BY weight DESC, beside) AS probability,
+                   first(beside ORDER BY weight DESC, beside) AS beside, first(ruling ORDER BY weight DESC, beside) AS ruling
+            FROM linked WHERE customer_id = other GROUP BY id"""
+        return self.engine.cached(self.engine.sql(text, {"q": pairs, "n": ranked, "m": self.engine.table(merged)}))
+
+    def _review(self, ranked: Any, pairs: Any, groups: Groups, told: Rulings) -> Any:
+        """Pairs of customers that people should decide: grey, or stopped by a conflict or by size; the likeliest pair of each."""
+        refused = [row for row in groups.refused if row[2] != RULED]
+        why = pa.table({"a": pa.array([row[0] for row in refused], pa.int64()), "b": pa.array([row[1] for row in refused], pa.int64()),
+                        "why": pa.array([row[2] for row in refused], pa.string())})  # fmt: skip
+        decided = [one for one in told.standing if one.kind != MERGE]
+        apart = pa.table({"a": pa.array([min(one.left, one.right) for one in decided], pa.int64()),
+                          "b": pa.array([max(one.left, one.right) for one in decided], pa.int64())})  # fmt: skip
+        text = f"""
+            WITH open AS (
+                SELECT least(l.customer_id, r.customer_id) AS customer_left, greatest(l.customer_id, r.customer_id) AS customer_right,
+                       if(l.customer_id < r.customer_id, l.system || ':' || l.party_id, r.system || ':' || r.party_id) AS record_left,
+                       if(l.customer_id < r.customer_id, r.system || ':' || r.party_id, l.system || ':' || l.party_id) AS record_right,
+                       CASE WHEN q.conflict THEN '{CONFLICT}' ELSE coalesce(w.why, 'grey') END AS why, q.probability, q.weight, {", ".join("q." + f'"{name}"' for name in NAMES)}
+                FROM q JOIN n l ON l.id = q."left" JOIN n r ON r.id = q."right"
+                LEFT JOIN w ON w.a = least(l.rank, r.rank) AND w.b = greatest(l.rank, r.rank)
+                WHERE l.customer_id <> r.customer_id AND (q.probability >= {self.terms.review} OR q.conflict OR w.why IS NOT NULL)),
+            decided AS (
+                SELECT DISTINCT least(l.customer_id, r.customer_id) AS customer_left, greatest(l.customer_id, r.customer_id) AS customer_right
+                FROM d JOIN n l ON l.rank = d.a JOIN n r ON r.rank = d.b),
+            best AS (
+                SELECT *, row_number() OVER (PARTITION BY customer_left, customer_right ORDER BY why = 'grey', weight DESC, record_left, record_right) AS nth FROM open)
+            SELECT * EXCLUDE (nth) FROM best ANTI JOIN decided USING (customer_left, customer_right) WHERE nth = 1"""
+        tables = {"q": pairs, "n": ranked, "w": self.engine.table(why), "d": self.engine.table(apart)}
+        return self.engine.cached(self.engine.sql(text, tables))
+
+
+def _day_before(reader: Reader, as_of: date) -> date | None:
+    """The latest day before `as_of` whose identity the lake knows."""
+    manifest = reader.head.manifest(RECORDS)
+    parts = {file.part for file in manifest.files} if manifest else set()
+    days = [date.fromisoformat(part) for part in parts if part < as_of.isoformat()]
+    return max(days, default=None)
