@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from backbook import __version__, run
 from backbook.errors import BadData, Refusal
 from backbook.progress import Progress
-from backbook.run import show
+from backbook.run import show, who
 from backbook.sources import dictionary, tokenise
 from backbook.workspace import Workspace
 
@@ -310,6 +310,138 @@ def measure(
             directory, at=at, accounts=accounts, replays=futures, effect_replays=effects, on_progress=progress
         )
     _print(found if as_json else show.measured(found))
+
+
+identity = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Who is who: `identity DIR show`, `review`, `quality`; and the acts `merge`, `unmerge`, `apart`, `undo`, each a ruling.",
+)
+app.add_typer(identity, name="identity")
+Record = Annotated[
+    str, typer.Argument(metavar="RECORD", help="SYSTEM:PARTY_ID of a record or a customer, such as core:1000000001")
+]
+Actor = Annotated[str, typer.Option(help="who rules")]
+Reason = Annotated[str, typer.Option(help="why, for whoever reads it in three years")]
+At = Annotated[
+    date | None, typer.Option("--at", parser=_date, metavar="DATE", help="the day it counts from; usually today")
+]
+Of = Annotated[
+    date | None, typer.Option("--as-of", parser=_date, metavar="DATE", help="business date; usually the last")
+]
+
+
+@identity.callback()
+def _identity(context: typer.Context, directory: Folder) -> None:
+    context.obj = directory
+
+
+@identity.command("show")
+def identity_show(
+    context: typer.Context, record: Record, as_of: Of = None, language: Report = None, as_json: Json = False
+) -> None:
+    """One customer: its records and how each came to it, its lineage, and which record each field is believed from."""
+    from backbook.customer.identity import acts
+
+    workspace = Workspace.open(context.obj)
+    found = acts.show(workspace, record, as_of=as_of, language=_language(workspace, language))
+    _print(found.as_json() if as_json else who.customer(found))
+
+
+@identity.command("review")
+def identity_review(
+    context: typer.Context,
+    as_of: Of = None,
+    limit: Annotated[int, typer.Option(help="so many at most")] = 20,
+    language: Report = None,
+    as_json: Json = False,
+) -> None:
+    """The pairs that people should decide, with what speaks for one person and what against, in words."""
+    from backbook.customer.identity import acts
+
+    workspace = Workspace.open(context.obj)
+    rows = acts.review(workspace, as_of=as_of, limit=limit, language=_language(workspace, language))
+    _print({"pairs": rows} if as_json else who.grey(rows))
+
+
+@identity.command("quality")
+def identity_quality(
+    context: typer.Context,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="what is known: system, party_id, person, as Parquet or CSV")
+    ] = None,
+    as_of: Of = None,
+    as_json: Json = False,
+) -> None:
+    """How many records a customer has, by which rule they belong, what is open or suspicious; against truth where there is any."""
+    from backbook.customer.identity import acts
+
+    found = acts.measured(Workspace.open(context.obj), truth, as_of=as_of)
+    _print(found if as_json else who.identity_quality(found))
+
+
+@identity.command("merge")
+def identity_merge(
+    context: typer.Context, first: Record, second: Record, actor: Actor, reason: Reason,
+    at: At = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Two customers are one person, from the next run on and in every later one. `unmerge` or `undo` take it back."""
+    from backbook.customer.identity import acts
+
+    act = acts.merge(
+        Workspace.open(context.obj), first, second, actor=actor, reason=reason, at=_moment(at), dry_run=dry_run
+    )
+    _print(act.as_json() if as_json else who.act(act))
+
+
+@identity.command("unmerge")
+def identity_unmerge(
+    context: typer.Context,
+    records: Annotated[list[str], typer.Argument(metavar="RECORD…", help="the records that leave their customer")],
+    actor: Actor, reason: Reason, at: At = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Take records out of their customer. They stay out in every later run, whatever the evidence says."""
+    from backbook.customer.identity import acts
+
+    act = acts.unmerge(
+        Workspace.open(context.obj), records, actor=actor, reason=reason, at=_moment(at), dry_run=dry_run
+    )
+    _print(act.as_json() if as_json else who.act(act))
+
+
+@identity.command("apart")
+def identity_apart(
+    context: typer.Context, first: Record, second: Record, actor: Actor, reason: Reason,
+    at: At = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Two records are two people and are never joined by us."""
+    from backbook.customer.identity import acts
+
+    act = acts.apart(
+        Workspace.open(context.obj), first, second, actor=actor, reason=reason, at=_moment(at), dry_run=dry_run
+    )
+    _print(act.as_json() if as_json else who.act(act))
+
+
+@identity.command("undo")
+def identity_undo(
+    context: typer.Context,
+    ruling: Annotated[str, typer.Argument(metavar="RULING", help="its id, as the act printed it")],
+    actor: Actor, reason: Reason, at: At = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """A merge, unmerge or apart no longer binds; the evidence decides again."""
+    from backbook.customer.identity import acts
+
+    act = acts.undo(Workspace.open(context.obj), ruling, actor=actor, reason=reason, at=_moment(at), dry_run=dry_run)
+    _print(act.as_json() if as_json else who.act(act))
+
+
+def _moment(day: date | None) -> datetime | None:
+    return datetime.combine(day, time()) if day else None
+
+
+def _language(workspace: Workspace, language: Language | None) -> str:
+    return language.value if language else workspace.settings.language
 
 
 @app.command("tokenise")

@@ -41,6 +41,8 @@ class Book:
         self.engine = engine
         self.tables = {name: [self._dated(name, row) for row in rows] for name, rows in tables.items()}
         self.first_days = dict(first_days or {})
+        # Identity as of a run: system, party_id, customer_id; without one each record is a customer.
+        self.who: Any | None = None
 
     def _dated(self, name: str, row: dict[str, Any]) -> dict[str, Any]:
         event = TABLES[name.partition(".")[0]].event

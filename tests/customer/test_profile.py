@@ -193,11 +193,11 @@ def test_a_limit_of_a_line_belongs_to_the_owner_of_its_accounts(engine: Engine) 
     }
 
 
-def test_records_with_one_document_are_one_customer_and_keep_the_first_id(engine: Engine) -> None:
+def test_the_records_of_one_customer_are_measured_together(engine: Engine) -> None:
     party = [
-        {"system": "core", "party_id": "1", "id_document_hash": "h", "created_at": day(2020)},
-        {"system": "app", "party_id": "9", "id_document_hash": "h", "created_at": day(2022)},
-        {"system": "app", "party_id": "8", "id_document_hash": None, "created_at": day(2019)},
+        {"system": "core", "party_id": "1", "created_at": day(2020)},
+        {"system": "app", "party_id": "9", "created_at": day(2022)},
+        {"system": "app", "party_id": "8", "created_at": day(2019)},
     ]
     book = Book(
         engine,
@@ -207,6 +207,8 @@ def test_records_with_one_document_are_one_customer_and_keep_the_first_id(engine
             "transaction": [OLD, tx("2026-10-20", 2, "a"), tx("2026-10-20", 3, "b")],
         },
     )
+    who = {"system": ["core", "app"], "party_id": ["1", "9"], "customer_id": ["core:1", "core:1"]}
+    book.who = engine.table(pa.table(who))
     found = owners(engine, book, spend())
     assert {id_: row["spend"] for id_, row in found.items()} == {"core:1": Decimal("5.00"), "app:8": Decimal("0.00")}
 

@@ -10,11 +10,14 @@ import ibis
 import pyarrow as pa
 
 from backbook.customer.definition import ACCOUNT, CUSTOMER
+from backbook.customer.identity.identify import REVIEW
+from backbook.customer.identity.quality import QUALITY, SUSPECT
 from backbook.customer.reader import Reader
 from backbook.outcome import kpi
 from backbook.outcome.figures import About, Figures, Text
 from backbook.outcome.kpi import Segment
 from backbook.outcome.position import Book
+from backbook.outcome.who_is_who import Identity
 from backbook.run import compare
 from backbook.run.dates import previous_month_end
 from backbook.run.records import latest
@@ -115,6 +118,7 @@ def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
         labels=_labels(way),
         moves=compare.moves(way, last) if decision is not None else (),
         lists=[{"action": each.action, "file": f"lists/{each.xlsx.name}", "rows": each.rows} for each in lists],
+        identity=_identity(way, before.isoformat()),
         loads=[{"table": table, **counts} for table, counts in load.get("tables", {}).items()],
         quality=load.get("quality", []),
         not_available=[
@@ -137,6 +141,14 @@ def _book(way: Way, as_of: Any, part: str) -> Book:
         customers=_part(way, PROFILES[CUSTOMER], part),
         first_days={table: day for table, day in days.items() if day is not None},
     )
+
+
+def _identity(way: Way, before: str) -> Identity | None:
+    """What the identity of this date tells of itself; None in a lake that was profiled before it did."""
+    quality, suspect, review = (_part(way, table, way.part) for table in (QUALITY, SUSPECT, REVIEW))
+    if quality is None or suspect is None or review is None:
+        return None
+    return Identity(quality, suspect, review, before=_part(way, QUALITY, before))
 
 
 def _part(way: Way, table: str, part: str) -> Any:

@@ -50,7 +50,7 @@ def run(report: RunReport) -> Lines:
     return lines
 
 
-def _table(title: str, *columns: str) -> Table:
+def table_of(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
         table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True, overflow="fold")
@@ -59,7 +59,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def _tables(tables: dict[str, dict[str, int]]) -> Table:
     columns = ("parsed", "rejected", "mapped", "loaded", "unchanged", "quarantined")
-    table = _table("Rows, at both gates", "table", *columns)
+    table = table_of("Rows, at both gates", "table", *columns)
     for name, counts in sorted(tables.items()):
         table.add_row(name, *(f"{counts[column]:,}" if column in counts else "" for column in columns))
     return table
@@ -79,7 +79,7 @@ def _quality(messages: Iterable[dict[str, Any]]) -> Lines:
 def _scores(scores: dict[str, dict[str, Any]]) -> Lines:
     if not scores:
         return []
-    table = _table("Scores", "score", "version", "rows", "AUC", "KS", "calibration error")
+    table = table_of("Scores", "score", "version", "rows", "AUC", "KS", "calibration error")
     for name, score in sorted(scores.items()):
         figures = [
             f"{score[key]:.4f}" if score.get(key) is not None else "–" for key in ("auc", "ks", "calibration_error")
@@ -91,7 +91,7 @@ def _scores(scores: dict[str, dict[str, Any]]) -> Lines:
 def _decisions(decisions: dict[str, dict[str, Any]]) -> Lines:
     lines: Lines = []
     for name, entry in sorted(decisions.items()):
-        table = _table(f"Decisions of {name} · version {entry['version'][:12]}", "action", "accounts", "share")
+        table = table_of(f"Decisions of {name} · version {entry['version'][:12]}", "action", "accounts", "share")
         for action, rows in sorted(entry["by_action"].items(), key=lambda each: (-each[1], each[0])):
             table.add_row(action, f"{rows:,}", f"{rows / entry['total']:.1%}")
         lines.append(table)
@@ -162,7 +162,7 @@ def diff(difference: Difference) -> Lines:
     lines += [f"{what}: {one[:24] or 'none'} → {two[:24] or 'none'}" for what, one, two in difference.versions]
     found = difference.as_json()
     if found["moves"]:
-        table = _table("Who moved, and why", "strategy", "from", "to", "cause", "accounts")
+        table = table_of("Who moved, and why", "strategy", "from", "to", "cause", "accounts")
         for row in found["moves"][:MOST_LINES]:
             table.add_row(row["strategy"], row["from_action"], row["to_action"], row["cause"], f"{row['count']:,}")
         lines += [table, *_more(found["moves"])]
@@ -188,7 +188,7 @@ def lineage(found: Lineage) -> Lines:
 def records(found: Sequence[Record]) -> Lines:
     if not found:
         return ["No run yet."]
-    table = _table("Runs", "run", "stages", "bundle", "lake", "seconds")
+    table = table_of("Runs", "run", "stages", "bundle", "lake", "seconds")
     for record in found:
         table.add_row(
             record.run, ", ".join(record.stages), record.bundle[:12], str(record.head), f"{record.seconds:.1f}"
@@ -210,7 +210,7 @@ def replay(found: Replayed) -> Lines:
 
 def measured(found: Mapping[str, Any]) -> Lines:
     """The figures by which a made-up issuer's difficulty is held."""
-    table = _table("What each offer does to those it can move", "offer", "lift, points", "harmed")
+    table = table_of("What each offer does to those it can move", "offer", "lift, points", "harmed")
     for offer, lift in found["lift"].items():
         table.add_row(offer, f"{100 * lift:.2f}", f"{found['harmed'][offer]:.0%}")
     return [

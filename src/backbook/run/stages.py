@@ -11,8 +11,7 @@ from typing import Any
 from backbook.customer import profile as profiles
 from backbook.customer.availability import missing_definitions
 from backbook.customer.definition import ACCOUNT, CUSTOMER
-from backbook.customer.identity import identify
-from backbook.customer.identity.identify import IDENTITY
+from backbook.customer.identity.people import IDENTITY
 from backbook.customer.order import Link
 from backbook.customer.profile import KEY, Profile
 from backbook.customer.reader import Reader
@@ -120,6 +119,9 @@ def load(way: Way) -> dict[str, Any]:
 
 def profile(way: Way) -> dict[str, Any]:
     """Identity and both profiles, with the tags and segments that read no score."""
+    # Imported here: half a second that no other stage needs.
+    from backbook.customer.identity.identify import identify
+
     reader, frozen = Reader(way.engine, way.writer.head), way.frozen
     if not reader.has("account"):
         raise NotAllowed("The lake holds no accounts yet. Walk `backbook load` first, or map `account`.")

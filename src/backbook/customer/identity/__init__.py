@@ -1,9 +1,7 @@
 """One customer across systems: found, kept, and taken apart again when wrong.
 
-`identify` gives the identity of a day; `people` reads it for whoever asks by customer.
+- `identify.identify` gives the identity of a day, `people.people` reads it for whoever asks by customer;
+- `acts` is what a person may do about it.
+
+Nothing is imported here: comparing brings libraries that reading who is who does not need.
 """
-
-from backbook.customer.identity.identify import Identified, identify
-from backbook.customer.identity.terms import Terms, read_terms
-
-__all__ = ["Identified", "Terms", "identify", "read_terms"]

@@ -15,7 +15,8 @@ from typing import Any
 
 from backbook.customer.identity.comparison import NAMES, said
 from backbook.customer.identity.golden import GOLDEN
-from backbook.customer.identity.identify import IDENTITY, LINEAGE, PAIRS, RECORDS, REVIEW
+from backbook.customer.identity.identify import LINEAGE, PAIRS, RECORDS, REVIEW
+from backbook.customer.identity.people import IDENTITY
 from backbook.customer.identity.quality import QUALITY, SUSPECT, against_truth
 from backbook.customer.identity.ruled import RULING
 from backbook.customer.identity.terms import read_terms

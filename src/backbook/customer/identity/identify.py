@@ -27,6 +27,7 @@ from backbook.customer.identity.golden import GOLDEN, golden
 from backbook.customer.identity.grouping import CONFLICT, MERGE, RULED, Groups, grouped
 from backbook.customer.identity.lasting import named, with_lineage
 from backbook.customer.identity.linkage import FLOOR, LEAST_TO_LEARN, MOST, Model
+from backbook.customer.identity.people import IDENTITY
 from backbook.customer.identity.quality import QUALITY, SUSPECT, quality, suspects
 from backbook.customer.identity.records import clear, owners, phones, records
 from backbook.customer.identity.ruled import Rulings, rulings
@@ -38,9 +39,9 @@ from backbook.sources.private import subkey
 Tell = Callable[..., None]
 # A model is learned anew when the book has grown to this many times the records it was learned from.
 OUTGROWN = 4
-IDENTITY, LINEAGE, RECORDS, PAIRS, KEYS, WORDS, MODEL, REVIEW = (
-    "identity", "identity_lineage", "identity_record", "identity_pair", "identity_key", "identity_word",
-    "identity_model", "identity_review",
+LINEAGE, RECORDS, PAIRS, KEYS, WORDS, MODEL, REVIEW = (
+    "identity_lineage", "identity_record", "identity_pair", "identity_key", "identity_word", "identity_model",
+    "identity_review",
 )  # fmt: skip
 RULES = ("document", "account", "phone_and_name")
 # One document, and what contradicts that it is one person.

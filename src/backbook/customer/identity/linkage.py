@@ -27,7 +27,7 @@ ROUNDS = (20, 8, 3)
 LEAST_TO_LEARN = 2_000
 # A pair drawn blindly is two people. Each record meets so many others, in the order of a hash.
 BLIND = 20
-BLIND_PAIRS = 400_000
+BLIND_PAIRS = 200_000
 SESSION_PAIRS = 100_000
 LEAST_IN_SESSION = 300
 # What two people who agree on nothing weigh, and a pair that never met: all that is kept lies above.

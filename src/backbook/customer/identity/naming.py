@@ -13,8 +13,11 @@ from functools import lru_cache
 
 import opencc
 import pypinyin
+from pypinyin.pinyin_dict import pinyin_dict
 
 _SIMPLIFY = opencc.OpenCC("t2s")
+# Tone marks; two dots on a u are no tone.
+_TONES = re.compile("[\u0300\u0301\u0302\u0304\u030c]")
 HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 WORDS = re.compile(r"[a-z0-9]+")
 # What people put behind or before a name says nothing about who it is.
@@ -26,31 +29,6 @@ FAMILY_NAMES = {
     "盖": "ge", "缪": "miao", "覃": "qin", "种": "chong", "冼": "xian", "任": "ren", "华": "hua", "燕": "yan",
     "尹": "yin", "员": "yun", "乐": "yue", "召": "shao", "折": "she", "繁": "po", "黑": "he", "秘": "bi",
 }  # fmt: skip
-INITIALS = [
-    "b",
-    "p",
-    "m",
-    "f",
-    "d",
-    "t",
-    "n",
-    "l",
-    "g",
-    "k",
-    "h",
-    "j",
-    "q",
-    "x",
-    "zh",
-    "ch",
-    "sh",
-    "r",
-    "z",
-    "c",
-    "s",
-    "y",
-    "w",
-]
 # The units of a Chinese address, after which a part ends; what stands before is the part's name.
 UNITS = "省|自治区|特别行政区|市|自治州|地区|盟|新区|区|县|旗|镇|乡|街道|村|路|大道|街|道|巷|弄|胡同|里|小区|花园|号楼|号|栋|幢|座|单元|层|楼|室"
 STREET_WORDS = frozenset(["road", "rd", "street", "st", "avenue", "ave", "av", "lane", "ln", "drive", "dr", "court", "ct", "close", "cl", "place", "pl", "crescent", "circuit", "cct", "way", "terrace", "tce", "parade", "pde", "the", "and", "of", "city", "district", "province", "no", "unit", "flat", "apt", "room"])  # fmt: skip
@@ -74,9 +52,10 @@ def _plain_sound(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _syllables() -> frozenset[str]:
-    """Every syllable of pinyin that any common character has."""
-    found = {sound(chr(code)) for code in range(0x4E00, 0x9FA6)}
-    return frozenset(one for one in found if one and one not in ("m", "n", "ng", "hm", "hng"))
+    """Every syllable of pinyin that any character has."""
+    first = {readings.partition(",")[0] for readings in pinyin_dict.values()}
+    found = {_plain_sound(_TONES.sub("", unicodedata.normalize("NFD", one)).replace("u\u0308", "v")) for one in first}
+    return frozenset(one for one in found if one.isascii() and one not in ("", "m", "n", "ng", "hm", "hng"))
 
 
 @lru_cache(maxsize=262_144)

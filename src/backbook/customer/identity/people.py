@@ -10,6 +10,8 @@ import ibis
 from backbook.customer.identity.records import records
 from backbook.customer.reader import Reader
 
+IDENTITY = "identity"
+
 
 def people(reader: Reader, as_of: date) -> Any:
     """system, party_id, customer_id, since: the records known at `as_of`, under the identity that the reader goes by.
