@@ -22,7 +22,7 @@ from backbook import __version__, run
 from backbook.errors import BadData, Refusal
 from backbook.progress import Progress
 from backbook.run import show, who
-from backbook.sources import dictionary, tokenise
+from backbook.sources import dictionary, rotate, tokenise
 from backbook.workspace import Workspace
 
 app = typer.Typer(
@@ -458,6 +458,18 @@ def tokenise_(
     named = [column.strip() for column in columns.split(",") if column.strip()]
     rows = tokenise.tokenise(source, target, named, workspace.key, separator=separator, encoding=encoding)
     out.print(f"{rows:,} rows written to {target}; no card number is in it.")
+
+
+@app.command("rotate-key")
+def rotate_key(directory: Folder, dry_run: DryRun = False, quiet: Quiet = False) -> None:
+    """Put a new key on top of the workspace's keys; customers keep their ids, and card tokens stay the same.
+
+    Hashes and contact data in the lake are turned to the new key, in one new version. The key file keeps every key, one
+    a line: all are needed. A rotation that was killed is finished by running it again.
+    """
+    with Progress(shown=not quiet) as progress:
+        found = rotate.rotate(Workspace.open(directory), dry_run=dry_run, progress=progress)
+    out.print(*found.told(), sep="\n")
 
 
 @app.command("dictionary")

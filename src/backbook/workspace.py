@@ -2,7 +2,7 @@
 
     my-bank/
       backbook.toml     settings and raw inputs
-      backbook.key      the workspace's secret; never in version control
+      backbook.key      the workspace's secrets, one a line; never in version control
       sources/          TABLE.NAME.sql mappings, attributes.yaml
       features.yaml outcomes.yaml tags.yaml segments.yaml   scores/   strategies/
       lake/             facts and what was derived from them
@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from backbook import keys
 from backbook.definitions import KINDS, Item, SourceMapping, read_items, read_mappings
 from backbook.engine import Engine
 from backbook.errors import BadDefinition, Fault, NotAllowed
@@ -150,22 +150,27 @@ class Workspace:
     def out(self) -> Path:
         return self.path / "out"
 
-    @cached_property
-    def key(self) -> bytes:
-        """32 secret bytes; made on first use, never replaced while a lake was built with them."""
+    @property
+    def key_file(self) -> Path:
         named = os.environ.get("BACKBOOK_KEY_FILE")
-        file = Path(named) if named else self.path / KEY_FILE
+        return Path(named) if named else self.path / KEY_FILE
+
+    @property
+    def key(self) -> bytes:
+        """32 secret bytes for each key up to the one at which the lake stands (see `keys`).
+
+        The first is made on first use, and none is ever replaced while a lake was built with it. Read anew each time:
+        a long process must not go on under the key from before a rotation.
+        """
+        file, head = self.key_file, self.lake.head()
         if not file.exists():
-            if named or self.lake.head().number > 0:
+            if os.environ.get("BACKBOOK_KEY_FILE") or head.number > 0:
                 raise NotAllowed(
                     f"The key file {file.name} is missing, and the lake was built with it. Put it back; "
                     "with another key no record would be known again."
                 )
-            _write_key(file)
-        text = file.read_text(encoding="ascii").strip()
-        if not re.fullmatch(r"[0-9a-f]{64}", text):
-            raise NotAllowed(f"The key file {file.name} does not hold 64 hexadecimal digits.")
-        return bytes.fromhex(text)
+            keys.make(file)
+        return keys.standing(keys.read(file), head)
 
     @cached_property
     def _written(self) -> tuple[list[Item], list[SourceMapping], list[Fault]]:
@@ -357,9 +362,3 @@ def _toml_line(text: str, path: str) -> int | None:
         if (path == here or path.startswith(f"{here}.")) and (best is None or len(here) > best[0]):
             best = (len(here), number)
     return best[1] if best else None
-
-
-def _write_key(file: Path) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(secrets.token_hex(32) + "\n")

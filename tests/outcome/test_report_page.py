@@ -23,6 +23,7 @@ from backbook.outcome import charts, kpi, page, report
 from backbook.outcome.figures import About, Figures, Text, needs
 from backbook.outcome.position import Book
 from backbook.outcome.texts import FIGURES, TEXTS
+from backbook.outcome.who_is_who import Identity
 
 AS_OF = date(2026, 10, 31)
 LANGUAGES = ("zh", "en")
@@ -62,6 +63,13 @@ def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
     decision = [{"strategy": "limits", "version": "v1", "arm": ["champion", "challenger"][n % 2], "action": ["raise", "keep"][n % 2],
                  "reasons": '["SAFE"]', "blocked": '{"no_minor": "raise"}'} for n in many]  # fmt: skip
     bands = [{"expected": 0.01, "observed": 0.02, "rows": 12}, {"expected": 0.2, "observed": 0.1, "rows": 12}]
+    told = [("size", "2", 24, 12), ("rule", "document", 24, 12), ("system", "core", 24, 12), ("open", "grey", None, 1),
+            ("change", "new", 4, 2)]  # fmt: skip
+    identity = Identity(
+        table(*[dict(zip(("aspect", "value", "records", "customers"), row, strict=True)) for row in told]),
+        table({"kind": "crowded_phone", "what": "f00d", "records": 30, "customers": 30}),
+        table({"record_left": "app:<1>", "record_right": "core:2", "probability": 0.4, "why": "grey"}),
+    )
     return kpi.figures(
         engine,
         now,
@@ -79,6 +87,7 @@ def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
         moves=[{"strategy": "limits", "from_action": "keep", "to_action": "raise", "cause": cause, "count": 3}
                for cause in ("data", "definition", "score")],
         lists=[{"action": "raise", "file": "lists/raise.xlsx", "rows": 12}],
+        identity=identity,
         loads=[{"table": "account", "parsed": 24, "rejected": 0, "mapped": 24, "loaded": 24, "unchanged": 0, "quarantined": 0}],
         quality=[{"table": "account", "level": level, "zh": "提示", "en": "note"} for level in ("ok", "warn", "stop")],
         not_available=[(Text("标签", "tags"), needs("event"))],
@@ -147,7 +156,7 @@ def test_only_the_two_own_scripts_may_run(full: Figures) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_chart_is_drawn_by_vega_itself_and_no_wider_than_its_place(full: Figures, language: str) -> None:
     made = report.specs(full, language)
-    assert len(made) == 16
+    assert len(made) == 17
     for spec in made:
         assert "$schema" not in spec and spec["width"] == "container"
         svg = vl_convert.vegalite_to_svg({**spec, "width": 620}, allowed_base_urls=[])
@@ -181,7 +190,7 @@ def test_every_key_that_the_page_asks_for_exists() -> None:
         asked |= {c.args[0].value for c in named if isinstance(c.args[0], ast.Constant)}  # type: ignore[misc]
     asked |= {f"column_{column}" for columns in page.COLUMNS.values() for column, _ in columns}
     assert asked - set(TEXTS) == set()
-    assert {*page.HEADLINE, *page.RISK, *page.ACTIVITY, *page.SIZE} <= set(FIGURES)
+    assert {*page.HEADLINE, *page.RISK, *page.ACTIVITY, *page.SIZE, *page.IDENTITY} <= set(FIGURES)
 
 
 def test_what_is_missing_says_what_it_needs(thin: Figures) -> None:
@@ -203,7 +212,7 @@ def test_stale_data_and_the_hashes_of_the_run_stand_on_the_page(full: Figures) -
 
 def test_names_from_the_bank_cannot_become_markup(full: Figures) -> None:
     text = report.html(full, "en")
-    assert "Bank &lt;b&gt;&amp;" in text and "&lt;gold&gt;" in text
+    assert "Bank &lt;b&gt;&amp;" in text and "&lt;gold&gt;" in text and "app:&lt;1&gt;" in text
     assert "总行</script>" not in text and "总行&lt;/script&gt;" in text
 
 

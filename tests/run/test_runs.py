@@ -14,6 +14,7 @@ from backbook import run
 from backbook.cli import app
 from backbook.errors import NotAllowed, Refusal
 from backbook.run import freeze
+from backbook.sources.rotate import rotate
 from backbook.workspace import Workspace
 
 AS_OF = date(2026, 6, 30)
@@ -141,6 +142,46 @@ def test_the_command_line_ends_with_one_for_a_refusal_and_two_for_a_wrong_call(t
     assert isinstance(refused.exception, Refusal)
     assert runner.invoke(app, ["run", str(tmp_path)]).exit_code == 2
     assert runner.invoke(app, ["run", str(tmp_path), "--as-of", "yesterday"]).exit_code == 2
+
+
+PEOPLE = "system,party_id,full_name,phone,id_document,birth_date\n"
+
+
+def people(folder: Path, *lines: str) -> None:
+    (folder / "raw" / "people.csv").write_text(PEOPLE + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def customers(workspace: Workspace, as_of: date) -> dict[str, str]:
+    head = workspace.lake.head()
+    rows = workspace.engine.rows(workspace.engine.parquet(head.files("identity", as_of.isoformat())))
+    return {row["party_id"]: row["customer_id"] for row in rows}
+
+
+def test_everyone_is_still_the_same_customer_after_the_key_was_rotated(tmp_path):
+    folder = tmp_path / "bank"
+    run.init(folder)
+    with (folder / "backbook.toml").open("a", encoding="utf-8") as settings:
+        settings.write('\n[inputs.people]\npath = "raw/people.csv"\n')
+    (folder / "sources" / "party.main.sql").write_text("select * from people", encoding="utf-8")
+    ann = "core,C0001,张小三,13800000001,11010519491231002X,1949-12-31"
+    also_ann = "app,Z0001,张小三,13800000001,110105491231002,1949-12-31"
+    people(folder, ann, also_ann, "core,C0003,李四,13900000009,E12345678,1980-05-06")
+    workspace = Workspace.open(folder)
+    run.walk(workspace, [date(2026, 5, 31)])
+    before = customers(workspace, date(2026, 5, 31))
+    assert before["C0001"] == before["Z0001"] != before["C0003"]
+
+    rotate(Workspace.open(folder))
+    people(
+        folder, ann, also_ann, "core,C0003,李四,13900000009,E12345678,1980-05-06",
+        "mall,M0001,李四,13900000009,E 1234-5678,1980-05-06",
+    )  # fmt: skip
+    workspace, report = walked(folder)
+    assert report.found["load"]["tables"]["party"]["unchanged"] == 3
+    assert report.found["load"]["tables"]["party"]["loaded"] == 1
+    after = customers(workspace, AS_OF)
+    assert {party: after[party] for party in before} == before
+    assert after["M0001"] == before["C0003"], "a document that came after the rotation meets the one from before"
 
 
 def test_a_folder_with_anything_in_it_is_never_written_over(tmp_path):

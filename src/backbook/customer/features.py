@@ -170,7 +170,21 @@ def _of_customers(rows: Any, contract: Table, whose: Units) -> Any:
         rows = rows.drop("_system", "_party")
         ways.append("_by_party")
     rows = rows.mutate(**{UNIT: ibis.coalesce(*(rows[way] for way in ways))}).drop(*ways)
-    return rows.filter(rows[UNIT].notnull())
+    owned = rows.filter(rows[UNIT].notnull())
+    return _strictest(owned) if contract.name == "consent" else owned
+
+
+def _strictest(rows: Any) -> Any:
+    """A consent is one record's: the last word of each holds, and of a customer's several records the strictest."""
+    said = ["system", "party_id", "channel", "purpose"]
+    order = [ibis.desc(rows["at"]), rows.granted]
+    last = rows.mutate(_nth=ibis.row_number().over(ibis.window(group_by=said, order_by=order)))
+    last = last.filter(last["_nth"] == 0).drop("_nth")
+    no = last.filter(~last.granted).select(_unit=last[UNIT], _channel="channel", _purpose="purpose").distinct()
+    joined = last.left_join(
+        no, [last[UNIT] == no["_unit"], last.channel == no["_channel"], last.purpose == no["_purpose"]]
+    )
+    return joined.filter(joined["_unit"].isnull() | ~joined.granted).drop("_unit", "_channel", "_purpose")
 
 
 __all__ = ["ACCOUNT", "CUSTOMER", "Feature", "Missing", "measure", "not_available", "read_features", "read_outcomes"]

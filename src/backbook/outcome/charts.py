@@ -70,6 +70,11 @@ def utilisation(rows: Sequence[Row], language: str) -> alt.Chart:
     return columns(rows, "band", "lines", language)
 
 
+def identity_sizes(rows: Sequence[Row], language: str) -> alt.Chart:
+    """Customers by how many records they have."""
+    return columns(rows, "size", "customers", language)
+
+
 def columns(rows: Sequence[Row], x: str, y: str, language: str, *, colour: str = BLUE) -> alt.Chart:
     """Upright bars in the order of the rows."""
     return _chart(rows).mark_bar(color=colour, cornerRadiusEnd=2).encode(

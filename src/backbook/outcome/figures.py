@@ -48,7 +48,7 @@ def needs(*names: str) -> Text:
 class Figure:
     """One number of the book on one day.
 
-    A share has a denominator; a count or an amount has none. `alerts` are the lines that it must not reach.
+    A share and a ratio have a denominator; a count or an amount has none. `alerts` are the lines that it must not reach.
 
     >>> Figure("active_30d", date(2026, 10, 31), "account", 3, 4).value
     0.75
@@ -67,7 +67,7 @@ class Figure:
 
     @property
     def value(self) -> Number | None:
-        if self.form != "share":
+        if self.form not in ("share", "ratio"):
             return self.numerator
         if self.numerator is None or not self.denominator:
             return None

@@ -17,6 +17,7 @@ from backbook.outcome.figures import About, Figure, Figures, Grid, Row, Text, ne
 from backbook.outcome.position import Book, position
 from backbook.outcome.scores import GradeNames
 from backbook.outcome.scores import scores as score_figures
+from backbook.outcome.who_is_who import Identity, identity_figures, identity_grids
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -47,6 +48,7 @@ def figures(
     labels: Mapping[str, Text] = NOTHING,
     moves: Iterable[Row] = (),
     lists: Iterable[Row] = (),
+    identity: Identity | None = None,
     loads: Iterable[Row] = (),
     quality: Iterable[Row] = (),
     not_available: Iterable[tuple[Text, Text]] = (),
@@ -62,6 +64,7 @@ def figures(
     - `decision`: the decision table; `names`: strategies by id, `labels`: actions, reasons and guardrails by code.
     - `moves`: rows of strategy, from_action, to_action, cause (data, definition, score), count.
     - `lists`: rows of action, file, rows. `loads`: rows of table, parsed, rejected, mapped, loaded, unchanged, quarantined.
+    - `identity`: what the identity of the day tells of itself (see `Identity`); without it the page has no such section.
     - `quality`: rows of table, level (ok, warn, stop), zh, en. `stale`: sentences for the banner.
     """
     with engine.scope():
@@ -75,6 +78,9 @@ def figures(
             "loads": Grid("loads", tuple(loads)),
             "quality": Grid("quality", tuple(quality)),
         }
+        if identity is not None:
+            grids |= {grid.id: grid for grid in identity_grids(engine, identity)}
+            found |= _identity(engine, identity, book, before)
         return Figures(
             about=about,
             figures=found,
@@ -113,6 +119,14 @@ def book_figures(engine: Engine, book: Book, *, months: bool = True) -> tuple[di
             _with_names(engine, book, size.by_group(engine, accounts, "product_id", source="product_id")),
         ]
     return {grid.id: grid for grid in grids}, {figure.id: figure for figure in found}
+
+
+def _identity(engine: Engine, identity: Identity, book: Book, before: Book | None) -> dict[str, Figure]:
+    found = {figure.id: figure for figure in identity_figures(engine, identity.quality, book.as_of)}
+    if before is None or identity.before is None:
+        return found
+    earlier = {figure.id: figure for figure in identity_figures(engine, identity.before, before.as_of)}
+    return {id: replace(figure, before=earlier[id]) for id, figure in found.items()}
 
 
 def _with_names(engine: Engine, book: Book, grid: Grid) -> Grid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backbook.outcome import charts, numbers
@@ -31,6 +31,12 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
         ("table", "text"), ("parsed", "count"), ("rejected", "count"), ("mapped", "count"), ("loaded", "count"),
         ("unchanged", "count"), ("quarantined", "count"),
     ),
+    "identity_sizes": (("size", "text"), ("customers", "count"), ("records", "count")),
+    "identity_rules": (("rule", "text"), ("records", "count"), ("customers", "count"), ("share", "share")),
+    "identity_systems": (("system", "text"), ("records", "count"), ("customers", "count")),
+    "identity_suspects": (("kind", "text"), ("groups", "count"), ("records", "count"), ("largest", "count")),
+    "identity_review": (("record_left", "text"), ("record_right", "text"), ("likelihood", "share"), ("why", "text")),
+    "identity_changes": (("change", "text"), ("records", "count"), ("customers", "count")),
     "quality": (("level", "text"), ("table", "text"), ("what", "text")),
     "not_available": (("needs", "text"), ("units", "count"), ("what", "text")),
 }  # fmt: skip
@@ -42,6 +48,7 @@ HEADLINE = (
 RISK = tuple(f"dpd_over_{days}_{unit}" for days in (30, 90, 180) for unit in ("account", "balance"))
 ACTIVITY = ("active_30d", "active_90d", "sleeping")
 SIZE = ("accounts", "balance", "limits", "utilisation", "revolving_share", "instalment_share")
+IDENTITY = ("records", "identified", "records_each", "linked_surely", "linked_likely", "to_decide")
 
 # So many names stand on the page for each thing that is missing; the command line lists them all.
 NAMED = 40
@@ -118,6 +125,11 @@ def sections(figures: Figures, language: str) -> list[Section]:
         ),
         Section("decisions", words("decisions"), (), _each(_strategy, figures.strategies, language)),
         Section("lists", words("lists"), (), (_plain("lists", figures.grid("lists"), language, title="list_files"),)),
+        *(
+            [Section("identity", words("identity"), tiles(IDENTITY), _identity(figures, language))]
+            if "identity_rules" in figures.grids
+            else []
+        ),
         Section("data", words("data"), (), _data(figures, language)),
     ]
 
@@ -130,6 +142,7 @@ def tile(figure: Figure, language: str) -> Tile:
     """
     meaning = FIGURES[figure.id]
     form = "money" if figure.form == "money" else "short" if figure.form == "count" else "share"
+    form = "number" if figure.form == "ratio" else form
     value = numbers.short(figure.value, language) if form == "short" else numbers.written(figure.value, form, language)
     moved = figure.change
     better = meaning.good and moved and abs(moved) >= 0.0005
@@ -153,7 +166,7 @@ def _parts(figure: Figure, language: str) -> str:
         return ""
     unit = text(f"units_{figure.unit}", language)
     write: Callable[[Any, str], str] = numbers.short if figure.unit == "balance" else numbers.count
-    if figure.form == "share":
+    if figure.form in ("share", "ratio"):
         parts = f"{write(figure.numerator, language)} / {write(figure.denominator, language)}"
     else:
         parts = numbers.count(figure.numerator, language)
@@ -398,6 +411,41 @@ def _arm(arm: str) -> Text:
 
 def _cause(cause: str, language: str) -> str:
     return text(f"cause_{cause}", language) if cause in ("data", "definition", "score") else cause
+
+
+def _identity(figures: Figures, language: str) -> tuple[Block, ...]:
+    return (
+        _drawn("identity_sizes", figures.grid("identity_sizes"), language, charts.identity_sizes),
+        _plain("identity_rules", _worded(figures, "identity_rules", "rule"), language, note="identity_rules_note"),
+        _plain("identity_systems", figures.grid("identity_systems"), language),
+        _plain("identity_changes", _worded(figures, "identity_changes", "change"), language),
+        _plain(
+            "identity_suspects",
+            _worded(figures, "identity_suspects", "kind", words="suspect"),
+            language,
+            note="identity_suspects_note",
+        ),
+        _to_decide(figures, language),
+    )
+
+
+def _to_decide(figures: Figures, language: str) -> Block:
+    """The likeliest pairs; below, how many there are of each kind and where all are read."""
+    block = _plain("identity_review", _worded(figures, "identity_review", "why"), language)
+    if not block.table:
+        return block
+    open_pairs = [
+        (text(f"why_{row['why']}", language), numbers.count(row["pairs"], language))
+        for row in figures.grid("identity_open")
+    ]
+    return replace(block, note=f"{_joined(*open_pairs)} · {text('identity_review_note', language)}")
+
+
+def _worded(figures: Figures, id: str, column: str, *, words: str = "") -> Grid:
+    """The grid with the codes of a column in words."""
+    grid = figures.grid(id)
+    rows = tuple({**row, column: TEXTS[f"{words or column}_{row[column]}"]} for row in grid)
+    return replace(grid, rows=rows)
 
 
 def _data(figures: Figures, language: str) -> tuple[Block, ...]:

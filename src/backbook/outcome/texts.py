@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backbook.customer.identity.quality import SUSPECTS
 from backbook.outcome.figures import Text
 
 
@@ -38,6 +39,12 @@ FIGURES: dict[str, Meaning] = {
     "sleeping": Meaning(Text("长期睡眠卡占比", "Long-sleeping cards"), Text("18 个月无客户主动交易且余额与溢缴款均为零的卡 ÷ 在册卡，不含政策功能卡；上限 20%", "cards without use for 18 months, nothing owed, nothing overpaid ÷ cards in issue, policy cards excepted; at most 20 %"), "down"),
     "revolving_share": Meaning(Text("循环占比", "Revolving share"), Text("生息余额 ÷ 透支余额，按最近账单", "balance that earns interest ÷ balance owed, last statements")),
     "instalment_share": Meaning(Text("分期占比", "Instalment share"), Text("分期余额 ÷ 透支余额，按最近账单", "balance in instalments ÷ balance owed, last statements")),
+    "records": Meaning(Text("客户记录", "Customer records"), Text("各来源系统的客户记录", "records of people in all source systems")),
+    "identified": Meaning(Text("识别出的客户", "Customers told apart"), Text("按人计，含无账户者", "people, those without an account among them")),
+    "records_each": Meaning(Text("每位客户的记录数", "Records per customer"), Text("记录 ÷ 客户", "records ÷ customers")),
+    "linked_surely": Meaning(Text("确定关联", "Linked for sure"), Text("按规则或人工裁定与其他记录归为一人的记录 ÷ 记录", "records that a rule or a ruling joins to others ÷ records")),
+    "linked_likely": Meaning(Text("按概率关联", "Linked by likelihood"), Text("按相似度与其他记录归为一人的记录 ÷ 记录", "records whose likeness joins them to others ÷ records")),
+    "to_decide": Meaning(Text("待裁定", "Pairs to decide"), Text("系统不能断定是否同一人、需人工裁定的客户对", "pairs of customers who may be one person: people decide"), "down"),
 }  # fmt: skip
 
 TEXTS: dict[str, Text] = {
@@ -76,6 +83,7 @@ TEXTS: dict[str, Text] = {
     "scores": Text("评分质量", "Score quality"),
     "decisions": Text("决策与原因", "Decisions and reasons"),
     "lists": Text("名单", "Lists"),
+    "identity": Text("客户识别", "Who is who"),
     "data": Text("数据质量", "Data quality"),
     # tables and charts
     "buckets": Text("逾期分档", "Accounts and balance by bucket"),
@@ -129,6 +137,29 @@ TEXTS: dict[str, Text] = {
     "cause_score": Text("评分变了", "the score moved"),
     "decisions_total": Text("决策总数", "decisions"),
     "list_files": Text("给执行人员的名单", "Lists for the people who act"),
+    "identity_sizes": Text("一位客户有几条记录", "How many records a customer has"),
+    "identity_sizes_chart": Text("客户数，按记录数", "Customers by number of records"),
+    "identity_rules": Text("记录凭什么归为一人", "By which rule a record belongs to its customer"),
+    "identity_rules_note": Text("每条记录只计入其最可靠的一种关联；一位客户可计入多行。", "A record counts once, under the surest of its links; a customer may count in several rows."),
+    "identity_systems": Text("按来源系统", "By source system"),
+    "identity_changes": Text("与上次识别相比", "What changed since the run before"),
+    "identity_first": Text("首次识别，没有更早的结果可比。", "The first run that tells people apart; there is no earlier one to compare with."),
+    "identity_unchanged": Text("没有新记录，也没有记录换人。", "No record is new, and none went to another customer."),
+    "identity_suspects": Text("可疑之处", "Worth a look"),
+    "identity_suspects_note": Text("不一定有错，请人工核对。", "Not necessarily wrong; somebody should look."),
+    "identity_review": Text("待裁定：最可能是同一人的十对", "Pairs to decide, the ten likeliest"),
+    "identity_review_note": Text("全部及依据：`backbook identity … review`。", "All of them, with what speaks for and against: `backbook identity … review`."),
+    "rule_document": Text("证件号相同", "the same document"),
+    "rule_account": Text("同一账户的户主与主卡持卡人", "debtor and main cardholder of one account"),
+    "rule_phone_and_name": Text("核实过的手机号与姓名相同", "the same verified phone and name"),
+    "rule_ruling": Text("人工裁定", "a ruling by a person"),
+    "rule_likely": Text("按概率判断", "likely by all that is known"),
+    "rule_own": Text("独立，无其他记录", "alone, no other record"),
+    "why_grey": Text("像，但不足以断定", "alike, but not enough to tell"),
+    "why_conflict": Text("证件相同但信息矛盾", "one document, but contradictory"),
+    "why_too_many": Text("合并后记录过多", "too many records if joined"),
+    "change_new": Text("新记录", "new records"),
+    "change_moved": Text("换到另一位客户的记录", "records that went to another customer"),
     "loads": Text("行数核对（两道关口）", "Row accounting at both gates"),
     "loads_note": Text("原始行 = 已解析 + 拒收；映射后行 = 已入库 + 未变 + 隔离。", "Raw rows = parsed + rejected; mapped rows = loaded + unchanged + quarantined."),
     "quality": Text("质量提示", "Quality messages"),
@@ -183,6 +214,18 @@ TEXTS: dict[str, Text] = {
     "column_risk": Text("风险评级", "Risk grade"),
     "column_value": Text("价值评级", "Value grade"),
     "column_kind": Text("类别", "Kind"),
+    "column_size": Text("每人记录数", "Records each"),
+    "column_customers": Text("客户", "Customers"),
+    "column_records": Text("记录", "Records"),
+    "column_rule": Text("依据", "Rule"),
+    "column_system": Text("系统", "System"),
+    "column_change": Text("变动", "Change"),
+    "column_groups": Text("组数", "Groups"),
+    "column_largest": Text("最大一组的记录", "Records of the largest"),
+    "column_record_left": Text("记录甲", "One record"),
+    "column_record_right": Text("记录乙", "Other record"),
+    "column_likelihood": Text("概率", "Probability"),
+    "column_why": Text("为何待裁定", "Why open"),
     "kind_expected": Text("预测", "Expected"),
     "kind_observed": Text("实际", "Observed"),
     "kind_before": Text("上次", "Before"),
@@ -190,8 +233,13 @@ TEXTS: dict[str, Text] = {
     "units_account": Text("户", "accounts"),
     "units_card": Text("张", "cards"),
     "units_customer": Text("人", "customers"),
+    "units_record": Text("条", "records"),
+    "units_pair": Text("对", "pairs"),
     "units_balance": Text("", ""),
+    "units_ratio": Text("", ""),
 }  # fmt: skip
+# Those who find what is suspicious also name it.
+TEXTS |= {f"suspect_{kind}": Text(zh, en) for kind, (zh, en) in SUSPECTS.items()}
 
 
 def text(key: str, language: str) -> str:

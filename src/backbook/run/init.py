@@ -11,8 +11,8 @@ from backbook.workspace import KEY_FILE, PACKS, SETTINGS_FILE, Workspace
 
 START = PACKS / "start"
 # What a workspace holds besides its definitions is not taken along to another.
-NOT_DEFINITIONS = {"lake", "out", "raw", "truth", KEY_FILE}
-IGNORED = f"# The secret, the facts and what runs make do not belong into version control.\n{KEY_FILE}\nlake/\nout/\n"
+NOT_DEFINITIONS = {"lake", "out", "raw", "truth", KEY_FILE, f"{KEY_FILE}.new"}
+IGNORED = f"# The secret, the facts and what runs make do not belong into version control.\n{KEY_FILE}*\nlake/\nout/\n"
 
 
 def init(directory: Path, *, like: Path | None = None) -> list[str]:

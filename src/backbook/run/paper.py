@@ -10,14 +10,13 @@ import ibis
 import pyarrow as pa
 
 from backbook.customer.definition import ACCOUNT, CUSTOMER
-from backbook.customer.identity.identify import REVIEW
 from backbook.customer.identity.quality import QUALITY, SUSPECT
 from backbook.customer.reader import Reader
 from backbook.outcome import kpi
 from backbook.outcome.figures import About, Figures, Text
 from backbook.outcome.kpi import Segment
 from backbook.outcome.position import Book
-from backbook.outcome.who_is_who import Identity
+from backbook.outcome.who_is_who import REVIEW, Identity
 from backbook.run import compare
 from backbook.run.dates import previous_month_end
 from backbook.run.records import latest

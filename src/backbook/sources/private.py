@@ -4,8 +4,9 @@
 - Names, phones, e-mails and addresses are AES-256-GCM encrypted into `party_contact`, apart from `party`, which keeps
   only keyed hashes: enough to see that a value is the same, not what it is.
 
-Every use of the workspace's key has a key of its own. A ciphertext is bound to its table, column and row: moved to
-another row it does not open.
+Every use of the workspace's key has a key of its own. Hashes go through all keys of the workspace, oldest first, so
+that a new key needs no clear text; sealing uses the newest alone (see `keys`). A ciphertext is bound to its table,
+column and row: moved to another row it does not open.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from backbook import keys
 from backbook.engine import Engine
 from backbook.errors import BadData
 from backbook.lake import Head
@@ -150,26 +152,28 @@ def normal_contact(column: str, text: str) -> str:
 
 def hashed(key: bytes, column: str, values: pa.ChunkedArray) -> pa.Array:
     """Keyed hashes of one private column."""
-    secret = subkey(key, f"hash {column}")
     normal: Callable[[str], str] = (
         normal_document if column == "id_document" else lambda text: normal_contact(column, text)
     )
-    return pa.array(
-        [None if value is None else _hash(secret, normal(value)) for value in values.to_pylist()], pa.string()
-    )
+    return hashed_on(key, column, [None if value is None else normal(value) for value in values.to_pylist()])
 
 
-def _hash(secret: bytes, text: str) -> str | None:
-    return keyed_hash(secret, text) if text else None
+def hashed_on(key: bytes, column: str, texts: Iterable[Any]) -> pa.Array:
+    """Texts, or what earlier keys hashed them to, through the keys of `key`; an empty text has no hash."""
+    for one in keys.each(key):
+        secret = subkey(one, f"hash {column}")
+        texts = [keyed_hash(secret, text) if text else None for text in texts]
+    return pa.array(texts, pa.string())
 
 
 class Sealer:
-    """Encrypts and opens the values of one table."""
+    """Encrypts and opens the values of one table under the newest key."""
 
     def __init__(self, key: bytes, table: str = TABLE) -> None:
         self._table = table
-        self._nonces = subkey(key, f"nonce {table}")
-        self._cipher = AESGCM(subkey(key, f"seal {table}"))
+        newest = keys.each(key)[-1]
+        self._nonces = subkey(newest, f"nonce {table}")
+        self._cipher = AESGCM(subkey(newest, f"seal {table}"))
 
     def seal(self, column: str, row: str, text: str) -> bytes:
         """Nonce and ciphertext. The nonce is a keyed hash of all that is sealed, so no two different texts share one,
@@ -199,13 +203,21 @@ def row_name(system: str | None, party_id: str | None) -> str:
 
 def sealed_rows(key: bytes, rows: pa.Table) -> pa.Table:
     """The contact columns of `rows` (with system and party_id) encrypted."""
-    sealer = Sealer(key)
+    return _with_contact(rows, Sealer(key).seal)
+
+
+def resealed_rows(old: bytes, new: bytes, rows: pa.Table) -> pa.Table:
+    """Rows sealed under `old` sealed under `new`; raises BadData when one does not open."""
+    before, after = Sealer(old), Sealer(new)
+    return _with_contact(rows, lambda column, name, value: after.seal(column, name, before.open(column, name, value)))
+
+
+def _with_contact(rows: pa.Table, seal: Callable[[str, str, Any], bytes]) -> pa.Table:
     names = [row_name(*pair) for pair in zip(rows["system"].to_pylist(), rows["party_id"].to_pylist(), strict=True)]
     for column in CONTACT:
         values = rows[column].to_pylist()
         sealed = [
-            None if value is None else sealer.seal(column, name, value)
-            for name, value in zip(names, values, strict=True)
+            None if value is None else seal(column, name, value) for name, value in zip(names, values, strict=True)
         ]
         rows = rows.set_column(rows.schema.get_field_index(column), column, pa.array(sealed, pa.binary()))
     return rows
@@ -222,7 +234,8 @@ def contacts(
 ) -> pa.Table | None:
     """Contact data in the clear as known at `as_of`: system, party_id and `columns`; for identity and sending only.
 
-    With `parties` (system, party_id), of those alone. None when the lake has none.
+    With `parties` (system, party_id), of those alone. None when the lake has none. `key` may be newer than `head`: an
+    older version opens with the keys at which it stood.
     """
     wanted = list(columns)
     # A name decides nothing: whoever looks back before the first extract still wants to know who it was.
@@ -233,7 +246,7 @@ def contacts(
     if parties is not None:
         rows = rows.semi_join(parties, list(KEY))
     sealed = engine.arrow(rows.select(*KEY, *wanted).order_by(list(KEY)))
-    sealer = Sealer(key)
+    sealer = Sealer(keys.standing(key, head))
     names = [row_name(*pair) for pair in zip(sealed["system"].to_pylist(), sealed["party_id"].to_pylist(), strict=True)]
     opened = {name: sealed[name] for name in KEY}
     for column in wanted:

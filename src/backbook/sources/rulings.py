@@ -44,7 +44,7 @@ def delivered(workspace: Workspace) -> tuple[Input, Mapping] | None:
     input = Input(
         INPUT, FILE, workspace.path, format="text", separator="\x01", quote="", header=False, columns=("line",)
     )
-    written = Written("ruling", "ruling.backbook", f"SELECT {_QUERY} FROM {INPUT}", FILE)
+    written = Written("ruling", "backbook", f"SELECT {_QUERY} FROM {INPUT}", FILE)
     mapping, faults = read_mapping(written, (INPUT,))
     assert mapping is not None, faults
     return input, mapping

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from backbook import keys
 from backbook.errors import BadData, NotAllowed
 from backbook.sources.private import keyed_hash, subkey
 
@@ -27,7 +28,7 @@ def tokenise(
 ) -> int:
     """Write the file anew with the card numbers in `columns` as tokens, each with its last four digits beside it.
 
-    The same number gives the same token under the same key, with or without blanks in it; returns the rows. Raises
+    The same number gives the same token under the same first key, with or without blanks in it; returns the rows. Raises
     BadData when the file cannot be read whole, and then leaves no file behind.
     """
     source, target = Path(path_in), Path(path_out)
@@ -66,7 +67,8 @@ def _rewritten(lines: Iterator[str], columns: Sequence[str], key: bytes, separat
     if not header:
         raise BadData(f"{name} is empty.")
     places = [_place(header, column, name) for column in columns]
-    secret = subkey(key, "card token")
+    # Of the first key for good: tokens lie in the bank's files, where no rotation reaches, and must still join.
+    secret = subkey(keys.each(key)[0], "card token")
     yield _line([*header, *(f"{column}{LAST_FOUR}" for column in columns)], separator)
     for number, row in enumerate(rows, start=2):
         if not row:

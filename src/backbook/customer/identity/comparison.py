@@ -99,7 +99,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         "l.document IS NULL OR r.document IS NULL",
         [
             ("证件号相同|the same document", "l.document = r.document", 20.0),
-            ("证件号不同|documents differ", "true", -6.0),
+            ("证件号不同|documents differ", "true", -10.0),
         ],
     ),
     _comparison(
@@ -108,7 +108,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         "NOT coalesce(f.both, false)",
         [
             ("同一时期同一号码|the same phone at the same time", "f.together", 12.0),
-            ("不同时期同一号码|the same phone, but not at the same time", "f.same", 5.0),
+            ("不同时期同一号码|the same phone, but not at the same time", "f.same", 0.0),
             ("电话不同|phones differ", "true", -1.0),
         ],
     ),

@@ -66,7 +66,22 @@ def identify(reader: Reader, as_of: date, key: bytes, terms: Terms, tell: Tell =
 
     `key` is the workspace's. Raises BadData when contact data cannot be opened with it.
     """
-    return _Identification(reader, as_of, key, terms, tell).run()
+    return _Identification(_Once(reader), as_of, key, terms, tell).run()
+
+
+class _Once(Reader):
+    """Party records are asked for again and again: they are gathered once."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(reader.engine, reader.head, reader.who)
+        self._reader = reader
+        self._rows: dict[tuple[str, date], Any] = {}
+
+    def rows(self, table: str, known_by: date) -> Any | None:
+        if (table, known_by) not in self._rows:
+            rows = self._reader.rows(table, known_by)
+            self._rows[table, known_by] = self.engine.cached(rows) if table == "party" and rows is not None else rows
+        return self._rows[table, known_by]
 
 
 class _Identification:
@@ -75,6 +90,8 @@ class _Identification:
         self.engine: Engine = reader.engine
         self.secret = subkey(key, "identity keys").hex()
         self.before = _day_before(reader, as_of)
+        # Weights that still hold where the book must be linked anew: after a rotation of the key, or with a day lost.
+        self._taught: Model | None = None
 
     def run(self) -> Identified:
         present = self.engine.cached(records(self.reader, self.as_of))
@@ -82,7 +99,7 @@ class _Identification:
         model, chain = self._model_before(count)
         numbered = self._numbered(present, anew=model is None)
         if model is None:
-            pairs, model, more = self._linked_anew(numbered, count)
+            pairs, model, more = self._linked_anew(numbered, count, self._taught)
             chain = []
         else:
             pairs, more = self._linked_on(numbered, count, model, chain)
@@ -123,9 +140,11 @@ class _Identification:
         model, chain = Model.read(said["model"].encode()), [*json.loads(said["chain"]), str(self.before)]
         # Every link of the chain must still be what it was: a day that was walked again may have numbered anew.
         whole = all(self._read(KEYS, part) is not None for part in chain) and self._chain_stands(chain)
-        if json.loads(said["terms"]) != self._link_terms() or count > OUTGROWN * model.records or not whole:
+        terms, now = json.loads(said["terms"]), self._link_terms()
+        if terms | {"key": ""} != now | {"key": ""} or count > OUTGROWN * model.records:
             return None, []
-        return model, chain
+        self._taught = model
+        return (model, chain) if terms == now and whole else (None, [])
 
     def _chain_stands(self, chain: list[str]) -> bool:
         keys = self._stacked(KEYS, chain)
@@ -159,7 +178,7 @@ class _Identification:
 
     # ── pairs ──
 
-    def _linked_anew(self, numbered: Any, count: int) -> tuple[Any, Model, dict[str, Any]]:
+    def _linked_anew(self, numbered: Any, count: int, taught: Model | None) -> tuple[Any, Model, dict[str, Any]]:
         self._compared = count
         of = self._comparable(numbered)
         words = made.bits(self.engine, of)
@@ -169,11 +188,11 @@ class _Identification:
         met = made.met(self.engine, keys)
         self.tell("comparing")
         measured = linkage.measured(self.engine, of, self._with_owners(numbered, met, None))
-        if count < LEAST_TO_LEARN:
-            model = linkage.with_prior(self.engine, linkage.given(count), measured, count)
+        if taught is None and count < LEAST_TO_LEARN:
+            model = linkage.given(count)
             return self._weighed(numbered, model, measured), model, {}
         self.tell("learning")
-        model = linkage.learn(self.engine, of, measured, count)
+        model = taught or linkage.learn(self.engine, of, measured, count)
         kept = {
             WORDS: (made.hashed_words(self.engine, words, self.secret), ["key"]),
             KEYS: (self._marked(keys, numbered), ["key", "id", "kind"]),

@@ -25,6 +25,7 @@ from backbook.engine import Engine
 ROUNDS = (20, 8, 3)
 # Below this the weights in `comparison` stand: too few pairs to learn from.
 LEAST_TO_LEARN = 2_000
+LEAST_TO_COUNT = 5_000
 # A pair drawn blindly is two people. Each record meets so many others, in the order of a hash.
 BLIND = 20
 BLIND_PAIRS = 200_000
@@ -59,9 +60,12 @@ class Model:
 
 
 def given(records: int) -> Model:
-    """The weights as written in `comparison`; one record in two has another of the same person."""
+    """The weights as written in `comparison`, for books too small to learn from.
+
+    The prior is that of a book of LEAST_TO_COUNT at least: in a sample of ten records, too, a namesake is a namesake.
+    """
     weights = {each.name: [level.weight for level in reversed(each.levels)] for each in COMPARISONS}
-    return Model(EDITION, records, -float(np.log2(max(records, 100))), weights)
+    return Model(EDITION, records, -round(float(np.log2(max(records, LEAST_TO_COUNT))), 3), weights)
 
 
 # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────────
