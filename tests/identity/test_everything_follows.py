@@ -15,11 +15,11 @@ from backbook.workspace import Workspace
 
 MAY, JUNE, JULY = "2026-05-31", "2026-06-30", "2026-07-31"
 FILES = {
-    "transactions": "transaction_id,account_id,posted_at,amount,kind\nT1,A1,2026-04-03,100,purchase\nT2,A2,2026-04-05,40,purchase\n"
+    "transactions": "transaction_id,account_id,posted_at,amount,kind\nT0,A1,2020-05-01,1,purchase\nT1,A1,2026-04-03,100,purchase\nT2,A2,2026-04-05,40,purchase\n"
     "T3,A1,2026-06-03,7,purchase\nT4,A2,2026-07-05,9,purchase\n",
-    "contacts": "contact_id,system,party_id,at,channel,purpose\nC1,core,1,2026-04-03 10:00:00,sms,marketing\nC2,app,9,2026-04-04 10:00:00,sms,marketing\n",
+    "contacts": "contact_id,system,party_id,at,channel,purpose\nC0,core,1,2020-05-01 10:00:00,sms,marketing\nC1,core,1,2026-04-03 10:00:00,sms,marketing\nC2,app,9,2026-04-04 10:00:00,sms,marketing\n",
     "consents": "system,party_id,channel,purpose,granted,at\ncore,1,sms,marketing,false,2026-01-03 10:00:00\napp,9,sms,marketing,true,2026-03-03 10:00:00\n",
-    "points": "entry_id,account_id,at,kind,points\nP1,A1,2026-04-03 10:00:00,earn,10\nP2,A2,2026-04-03 10:00:00,earn,5\n",
+    "points": "entry_id,account_id,at,kind,points\nP0,A1,2020-05-01 10:00:00,earn,1\nP1,A1,2026-04-03 10:00:00,earn,10\nP2,A2,2026-04-03 10:00:00,earn,5\n",
 }
 TABLES = {"transactions": "transaction", "contacts": "contact", "consents": "consent", "points": "points_entry"}
 FEATURES = """

@@ -180,11 +180,11 @@ def _strictest(rows: Any) -> Any:
     order = [ibis.desc(rows["at"]), rows.granted]
     last = rows.mutate(_nth=ibis.row_number().over(ibis.window(group_by=said, order_by=order)))
     last = last.filter(last["_nth"] == 0).drop("_nth")
-    no = last.filter(~last.granted).select(_unit=last[UNIT], _channel="channel", _purpose="purpose").distinct()
+    no = last.filter(~last.granted).select(_who=last[UNIT], _channel="channel", _purpose="purpose").distinct()
     joined = last.left_join(
-        no, [last[UNIT] == no["_unit"], last.channel == no["_channel"], last.purpose == no["_purpose"]]
+        no, [last[UNIT] == no["_who"], last.channel == no["_channel"], last.purpose == no["_purpose"]]
     )
-    return joined.filter(joined["_unit"].isnull() | ~joined.granted).drop("_unit", "_channel", "_purpose")
+    return joined.filter(joined["_who"].isnull() | ~joined.granted).drop("_who", "_channel", "_purpose")
 
 
 __all__ = ["ACCOUNT", "CUSTOMER", "Feature", "Missing", "measure", "not_available", "read_features", "read_outcomes"]

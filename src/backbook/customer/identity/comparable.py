@@ -23,7 +23,7 @@ SOUND, SIGN, STREET = "sound", "sign", "street"
 # A word's information is log2((records + MORE) / (records with it + 1)): in a book of ten, too, most names are rare.
 MORE = 512
 # A meeting key that more records share says nothing; the pairs it would make grow with the square.
-MOST_AT_KEY = 40
+MOST_AT_KEY = 25
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ RECORD = 255
 
 
 def keys(engine: Engine, of: Comparable, secret: str) -> Any:
-    """id, kind (place in the list of kinds), key (64 bits of a keyed hash); one row per record and meeting key."""
+    """id, kind (place in the list of kinds), key (64 bits of a keyed hash), for each record."""
     tables = {"p": of.people, "w": of.words, "f": of.phones, "z": engine.table(pa.table({"secret": [secret]}))}
     stacked = " UNION ALL ".join(
         f"SELECT id, {nth}::UTINYINT AS kind, key FROM ({query}) WHERE key IS NOT NULL AND key <> ''"
@@ -182,7 +182,7 @@ def keys(engine: Engine, of: Comparable, secret: str) -> Any:
     )
     text = f"""
         WITH s AS (SELECT id, word, bits FROM w WHERE kind = '{SOUND}')
-        SELECT DISTINCT id, kind, ('0x' || left(sha256(concat_ws('|', z.secret, kind, key)), 16))::UBIGINT AS key
+        SELECT id, kind, md5_number_lower(concat_ws('|', z.secret, kind, key)) AS key
         FROM ({stacked}), z"""
     return engine.cached(engine.sql(text, tables))
 
@@ -212,7 +212,7 @@ def met_by(engine: Engine, told: Any, keys: Any) -> Any:
 
 
 def _word_key(secret: str) -> str:
-    return f"('0x' || left(sha256(concat_ws('|', {secret}, kind, word)), 16))::UBIGINT"
+    return f"md5_number_lower(concat_ws('|', {secret}, kind, word))"
 
 
 def hashed_words(engine: Engine, words: Any, secret: str) -> Any:

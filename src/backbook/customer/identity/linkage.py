@@ -77,68 +77,87 @@ def measured(engine: Engine, of: Comparable, pairs: Any) -> Any:
     Also `namesake` (the same full name in every script that both have) and `stranger` (less than half of the lesser
     name is in the other), for the rules.
     """
-    names, streets, phones = _names(engine, of, pairs), _streets(engine, of, pairs), _phones(engine, of, pairs)
+    numbered = engine.cached(engine.sql('SELECT row_number() OVER () AS pair, "left", "right" FROM q', {"q": pairs}))
+    names, streets, phones = _names(engine, of, numbered), _streets(engine, of, numbered), _phones(engine, of, numbered)
     levels = ", ".join(f'({each.sql()})::TINYINT AS "{each.name}"' for each in COMPARISONS)
     text = f"""
-        SELECT q."left", q."right", {levels}, coalesce(n.namesake, false) AS namesake, coalesce(n.stranger, false) AS stranger FROM q
-        JOIN p l ON l.id = q."left" JOIN p r ON r.id = q."right"
-        LEFT JOIN n ON n."left" = q."left" AND n."right" = q."right"
-        LEFT JOIN a ON a."left" = q."left" AND a."right" = q."right"
-        LEFT JOIN f ON f."left" = q."left" AND f."right" = q."right\""""
-    tables = {"q": pairs, "p": of.people, "n": names, "a": streets, "f": phones}
+        SELECT q."left", q."right", {levels}, coalesce(n.namesake, false) AS namesake, coalesce(n.stranger, false) AS stranger
+        FROM q JOIN p l ON l.id = q."left" JOIN p r ON r.id = q."right"
+        LEFT JOIN n USING (pair) LEFT JOIN a USING (pair) LEFT JOIN f USING (pair)"""
+    tables = {"q": numbered, "p": of.people, "n": names, "a": streets, "f": phones}
     return engine.cached(engine.sql(text, tables))
 
 
 def _names(engine: Engine, of: Comparable, pairs: Any) -> Any:
-    """left, right, shared, alike, unlike (bits): words in both; words alike; words of the lesser name that the other lacks."""
-    text = f"""
-        WITH s AS (SELECT id, word, bits FROM w WHERE kind = '{SOUND}'), g AS (SELECT id, word, bits FROM w WHERE kind = '{SIGN}'),
-        met AS (SELECT "left", "right", l.word AS lw, r.word AS rw, l.bits AS lb, r.bits AS rb, l.word = r.word AS same, {_ALIKE} AS alike
-                FROM q JOIN s l ON l.id = q."left" JOIN s r ON r.id = q."right"),
-        ls AS (SELECT "left", "right", any_value(lb) AS bits, bool_or(same) AS same, bool_or(alike) AS alike FROM met GROUP BY "left", "right", lw),
-        rs AS (SELECT "left", "right", any_value(rb) AS bits, bool_or(alike) AS alike FROM met GROUP BY "left", "right", rw),
-        lt AS (SELECT "left", "right", sum(if(same, bits, 0)) AS shared, sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits, count(*) AS words FROM ls GROUP BY ALL),
-        rt AS (SELECT "left", "right", sum(if(alike, bits, 0)) AS alike, sum(bits) AS bits, count(*) AS words FROM rs GROUP BY ALL),
+    """pair, shared, alike, unlike (bits), namesake, stranger: words in both; words alike; what the lesser name has alone.
+
+    Where one name lies wholly in the other nothing is left to be alike, so letters are compared only for the rest.
+    """
+    exact = engine.cached(engine.sql(
+        f"""
+        WITH v AS (SELECT kind, word, row_number() OVER () AS no FROM (SELECT DISTINCT kind, word FROM w WHERE kind <> '{STREET}')),
+        s AS (SELECT id, v.no, bits FROM w JOIN v USING (kind, word) WHERE kind = '{SOUND}'),
+        g AS (SELECT id, v.no, bits FROM w JOIN v USING (kind, word) WHERE kind = '{SIGN}'),
+        h AS (SELECT id, sum(bits) AS bits, count(*) AS words FROM s GROUP BY id),
         hs AS (SELECT id, count(*) AS signs FROM g GROUP BY id),
-        st AS (SELECT "left", "right", sum(l.bits) AS signs, count(*) AS common FROM q JOIN g l ON l.id = q."left" JOIN g r ON r.id = q."right" AND l.word = r.word GROUP BY ALL)
-        SELECT lt."left", lt."right", (lt.shared + coalesce(st.signs, 0))::INTEGER AS shared,
-               (greatest(lt.alike, rt.alike) + coalesce(st.signs, 0))::INTEGER AS alike,
-               least(lt.bits - lt.alike, rt.bits - rt.alike)::INTEGER AS unlike,
-               lt.words = rt.words AND lt.words >= 2 AND lt.shared = lt.bits AND lt.shared = rt.bits
-                   AND (hl.signs IS NULL OR hr.signs IS NULL OR (st.common = hl.signs AND hl.signs = hr.signs)) AS namesake,
-               least(lt.words, rt.words) >= 2 AND 2 * least(lt.alike, rt.alike) < least(lt.bits, rt.bits) AS stranger
-        FROM lt JOIN rt USING ("left", "right") LEFT JOIN st USING ("left", "right")
-        LEFT JOIN hs hl ON hl.id = lt."left" LEFT JOIN hs hr ON hr.id = lt."right\""""
-    return engine.sql(text, {"q": pairs, "w": of.words})
+        same AS (SELECT pair, sum(l.bits) AS bits, count(*) AS words FROM q JOIN s l ON l.id = q."left" JOIN s r ON r.id = q."right" AND r.no = l.no GROUP BY pair),
+        signs AS (SELECT pair, sum(l.bits) AS bits, count(*) AS signs FROM q JOIN g l ON l.id = q."left" JOIN g r ON r.id = q."right" AND r.no = l.no GROUP BY pair)
+        SELECT q.pair, q."left", q."right", coalesce(same.bits, 0) AS shared, coalesce(same.words, 0) AS words,
+               coalesce(signs.bits, 0) AS signs, coalesce(signs.signs, 0) AS common,
+               hl.bits AS left_bits, hr.bits AS right_bits, hl.words AS left_words, hr.words AS right_words,
+               sl.signs AS left_signs, sr.signs AS right_signs
+        FROM q JOIN h hl ON hl.id = q."left" JOIN h hr ON hr.id = q."right" LEFT JOIN same USING (pair) LEFT JOIN signs USING (pair)
+        LEFT JOIN hs sl ON sl.id = q."left" LEFT JOIN hs sr ON sr.id = q."right\"""",
+        {"q": pairs, "w": of.words}))  # fmt: skip
+    text = f"""
+        WITH s AS (SELECT id, word, bits FROM w WHERE kind = '{SOUND}'),
+        rest AS (SELECT pair, "left", "right" FROM e WHERE words < left_words AND words < right_words),
+        met AS (SELECT pair, l.word AS lw, r.word AS rw, l.bits AS lb, r.bits AS rb, {_ALIKE} AS alike
+                FROM rest JOIN s l ON l.id = rest."left" JOIN s r ON r.id = rest."right"),
+        la AS (SELECT pair, sum(bits) AS bits FROM (SELECT pair, any_value(lb) AS bits FROM met WHERE alike GROUP BY pair, lw) GROUP BY pair),
+        ra AS (SELECT pair, sum(bits) AS bits FROM (SELECT pair, any_value(rb) AS bits FROM met WHERE alike GROUP BY pair, rw) GROUP BY pair),
+        both_sides AS (SELECT e.*, words = left_words OR words = right_words AS whole,
+                              coalesce(la.bits, 0) AS left_alike, coalesce(ra.bits, 0) AS right_alike
+                       FROM e LEFT JOIN la USING (pair) LEFT JOIN ra USING (pair))
+        SELECT pair, (shared + signs)::INTEGER AS shared,
+               (if(whole, shared, greatest(left_alike, right_alike)) + signs)::INTEGER AS alike,
+               if(whole, 0, least(left_bits - left_alike, right_bits - right_alike))::INTEGER AS unlike,
+               words = left_words AND words = right_words AND words >= 2
+                   AND (left_signs IS NULL OR right_signs IS NULL OR (common = left_signs AND common = right_signs)) AS namesake,
+               NOT whole AND least(left_words, right_words) >= 2
+                   AND 2 * least(left_alike, right_alike) < least(left_bits, right_bits) AS stranger
+        FROM both_sides"""
+    return engine.sql(text, {"e": exact, "w": of.words})
 
 
 def _streets(engine: Engine, of: Comparable, pairs: Any) -> Any:
+    """pair, shared: the bits of the words that two addresses share; of pairs of which both have one."""
     text = f"""
-        WITH s AS (SELECT id, word, bits FROM w WHERE kind = '{STREET}'), h AS (SELECT DISTINCT id FROM s)
-        SELECT q."left", q."right", coalesce(any_value(b.shared), 0)::INTEGER AS shared
-        FROM q SEMI JOIN h ON h.id = q."left" SEMI JOIN h ON h.id = q."right"
-        LEFT JOIN (SELECT "left", "right", sum(l.bits) AS shared FROM q JOIN s l ON l.id = q."left" JOIN s r ON r.id = q."right" AND r.word = l.word
-                   GROUP BY ALL) b ON b."left" = q."left" AND b."right" = q."right"
-        GROUP BY q."left", q."right\""""
+        WITH v AS (SELECT word, row_number() OVER () AS no FROM (SELECT DISTINCT word FROM w WHERE kind = '{STREET}')),
+        s AS (SELECT id, v.no, bits FROM w JOIN v USING (word) WHERE kind = '{STREET}'), h AS (SELECT DISTINCT id FROM s),
+        b AS (SELECT pair, sum(l.bits) AS shared FROM q JOIN s l ON l.id = q."left" JOIN s r ON r.id = q."right" AND r.no = l.no GROUP BY pair)
+        SELECT q.pair, coalesce(b.shared, 0)::INTEGER AS shared
+        FROM q SEMI JOIN h ON h.id = q."left" SEMI JOIN h ON h.id = q."right" LEFT JOIN b ON b.pair = q.pair"""
     return engine.sql(text, {"q": pairs, "w": of.words})
 
 
 def _phones(engine: Engine, of: Comparable, pairs: Any) -> Any:
-    """left, right, both, same, together. A number is given away again (二次放号): only the same time says the same person."""
+    """pair, both, same, together. A number is given away again (二次放号): only the same time says the same person."""
     text = f"""
-        SELECT q."left", q."right", true AS both, bool_or(l.number = r.number) AS same,
+        SELECT pair, true AS both, bool_or(l.number = r.number) AS same,
                bool_or(l.number = r.number AND l.since <= coalesce(r.until, DATE '9999-01-01') + {SLACK_DAYS}
                        AND r.since <= coalesce(l.until, DATE '9999-01-01') + {SLACK_DAYS}) AS together
-        FROM q JOIN f l ON l.id = q."left" JOIN f r ON r.id = q."right" GROUP BY ALL"""
+        FROM q JOIN f l ON l.id = q."left" JOIN f r ON r.id = q."right" GROUP BY pair"""
     return engine.sql(text, {"q": pairs, "f": of.phones})
 
 
 def blind_pairs(engine: Engine, of: Comparable) -> Any:
     """Pairs of records drawn without looking: neighbours in the order of a hash."""
+    few = BLIND_PAIRS // BLIND
     text = f"""
-        WITH o AS (SELECT id, row_number() OVER (ORDER BY md5(id::VARCHAR), id) AS nth FROM p)
-        SELECT least(a.id, b.id) AS "left", greatest(a.id, b.id) AS "right"
-        FROM o a JOIN o b ON b.nth BETWEEN a.nth + 1 AND a.nth + {BLIND} WHERE a.nth <= {BLIND_PAIRS // BLIND}"""
+        WITH o AS (SELECT id, row_number() OVER (ORDER BY md5(id::VARCHAR), id) AS nth FROM p),
+        few AS (SELECT id, nth, unnest(range(1, {BLIND + 1})) AS further FROM o WHERE nth <= {few})
+        SELECT least(a.id, b.id) AS "left", greatest(a.id, b.id) AS "right" FROM few a JOIN o b ON b.nth = a.nth + a.further"""
     return engine.cached(engine.sql(text, {"p": of.people}))
 
 
