@@ -169,8 +169,6 @@ _KEYS: Mapping[str, str] = {
         FROM (SELECT id, string_agg(word, ' ' ORDER BY word) AS key FROM w WHERE kind = 'street' AND bits >= 4 GROUP BY id HAVING count(*) >= 3) d
         JOIN s USING (id)""",
 }  # fmt: skip
-# Not a meeting key: marks whose a number is.
-RECORD = 255
 
 
 def keys(engine: Engine, of: Comparable, secret: str) -> Any:

@@ -139,15 +139,19 @@ def _by_weight(union: _Union, n: int, left: Array, right: Array, weight: Array, 
     likely = _score(total, pairs, sizes[a], sizes[b]) > link
     best = np.maximum(total / np.maximum(pairs, 1), FLOOR)
     chained = likely | (best > link - MOST_FOR_MANY)
-    _, part = connected_components(
-        coo_matrix((np.ones(chained.sum()), (a[chained], b[chained])), shape=(n, n)), directed=False
-    )
+    part = connected(a[chained], b[chained], n)
     inside = part[a] == part[b]
     a, b, total, pairs, likely = a[inside], b[inside], total[inside], pairs[inside], likely[inside]
     alone = np.bincount(part[a], minlength=part.max(initial=0) + 1)[part[a]] == 1
     for x, y in zip(a[alone & likely].tolist(), b[alone & likely].tolist(), strict=True):
         union.join(x, y)
     _Agglomeration(union, link).run(a[~alone], b[~alone], total[~alone], pairs[~alone])
+
+
+def connected(a: Array, b: Array, n: int) -> Array:
+    """The component of each of n nodes under these edges."""
+    part: Array = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1]
+    return part
 
 
 def _between(names: Array, left: Array, right: Array, weight: Array) -> tuple[Array, Array, Array, Array]:

@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,18 @@ from backbook.customer.identity import comparable as made
 from backbook.customer.identity import linkage
 from backbook.customer.identity.comparison import EDITION, NAMES
 from backbook.customer.identity.golden import GOLDEN, golden
-from backbook.customer.identity.grouping import CONFLICT, MERGE, RULED, Groups, grouped
+from backbook.customer.identity.grouping import CONFLICT, MERGE, MOST_FOR_MANY, RULED, Groups, connected, grouped
 from backbook.customer.identity.lasting import named, with_lineage
 from backbook.customer.identity.linkage import FLOOR, LEAST_TO_LEARN, MOST, Model
 from backbook.customer.identity.people import IDENTITY
 from backbook.customer.identity.quality import QUALITY, SUSPECT, quality, suspects
 from backbook.customer.identity.records import clear, owners, phones, records
-from backbook.customer.identity.ruled import Rulings, rulings
+from backbook.customer.identity.ruled import KINDS, Rulings, rulings
 from backbook.customer.identity.terms import Terms
 from backbook.customer.reader import Reader
 from backbook.engine import Engine
 from backbook.sources.private import subkey
+from backbook.sources.rulings import sides
 
 Tell = Callable[..., None]
 # A model is learned anew when the book has grown to this many times the records it was learned from.
@@ -98,19 +100,21 @@ class _Identification:
         count = self.engine.count(present)
         model, chain = self._model_before(count)
         numbered = self._numbered(present, anew=model is None)
+        linked_on = model is not None
         if model is None:
             pairs, model, more = self._linked_anew(numbered, count, self._taught)
             chain = []
         else:
             pairs, more = self._linked_on(numbered, count, model, chain)
         learned = KEYS in more
-        people = self._people(numbered, pairs)
+        people = self._people(numbered, pairs, linked_on=linked_on)
         tables = {**people.tables, **more}
         if learned:
             row = {
                 "model": [model.as_json().decode()],
                 "terms": [json.dumps(self._link_terms())],
-                "chain": [json.dumps(chain)],
+                "chain": [json.dumps({part: self._mark(part) for part in chain})],
+                "grouping": [self._group_terms()],
             }
             tables[MODEL] = (self.engine.table(pa.table(row)), ["model"])
         found = {
@@ -137,26 +141,20 @@ class _Identification:
         if row is None:
             return None, []
         said = self.engine.rows(row)[0]
-        model, chain = Model.read(said["model"].encode()), [*json.loads(said["chain"]), str(self.before)]
+        model = Model.read(said["model"].encode())
         # Every link of the chain must still be what it was: a day that was walked again may have numbered anew.
-        whole = all(self._read(KEYS, part) is not None for part in chain) and self._chain_stands(chain)
+        links = dict(json.loads(said["chain"]))
+        whole = all(self._mark(part) == mark for part, mark in links.items())
         terms, now = json.loads(said["terms"]), self._link_terms()
         if terms | {"key": ""} != now | {"key": ""} or count > OUTGROWN * model.records:
             return None, []
         self._taught = model
-        return (model, chain) if terms == now and whole else (None, [])
+        return (model, [*links, str(self.before)]) if terms == now and whole else (None, [])
 
-    def _chain_stands(self, chain: list[str]) -> bool:
-        keys = self._stacked(KEYS, chain)
-        numbers = self._read(RECORDS, self.before)
-        text = "SELECT count(*) AS rows FROM (SELECT id FROM n ANTI JOIN k USING (id, content))"
-        marks = self.engine.sql(
-            f"SELECT DISTINCT id, key::HUGEINT::VARCHAR AS content FROM k WHERE kind = {made.RECORD}", {"k": keys}
-        )
-        numbers = self.engine.sql(
-            "SELECT id, (hash(system, party_id, content))::VARCHAR AS content FROM n", {"n": numbers}
-        )
-        return bool(self.engine.ask(text, {"n": numbers, "k": marks})[0]["rows"] == 0)
+    def _mark(self, part: str) -> str:
+        """What the files of a day's meeting keys hold; empty when they are no more."""
+        manifest = self.reader.head.manifest(KEYS)
+        return "".join(sorted(file.sha256 for file in manifest.files if file.part == part)) if manifest else ""
 
     def _stacked(self, table: str, parts: list[str]) -> Any:
         files = [file for part in parts for file in self.reader.head.files(table, part=part)]
@@ -195,7 +193,7 @@ class _Identification:
         model = taught or linkage.learn(self.engine, of, measured, count)
         kept = {
             WORDS: (made.hashed_words(self.engine, words, self.secret), ["key"]),
-            KEYS: (self._marked(keys, numbered), ["key", "id", "kind"]),
+            KEYS: (keys, ["key", "id", "kind"]),
         }
         return self._weighed(numbered, model, measured), model, kept
 
@@ -214,7 +212,7 @@ class _Identification:
         fresh = made.with_bits(engine, mine, made.known_words(engine, mine, words, self.secret), model.records)
         keys = made.keys(engine, fresh, self.secret)
         self.tell("who may be the same")
-        told = engine.sql(f"SELECT k.id, k.kind, k.key FROM k SEMI JOIN n USING (id) WHERE kind <> {made.RECORD}",
+        told = engine.sql("SELECT k.id, k.kind, k.key FROM k SEMI JOIN n USING (id)",
                           {"k": self._stacked(KEYS, chain), "n": numbered})  # fmt: skip
         met = made.met_by(engine, told, keys)
         self.tell("comparing")
@@ -228,15 +226,9 @@ class _Identification:
         pairs = engine.cached(lasting.union(weighed.select(*lasting.columns)))
         kept = {
             WORDS: (engine.sql("SELECT * FROM w LIMIT 0", {"w": words}), ["key"]),
-            KEYS: (self._marked(keys, new), ["key", "id", "kind"]),
+            KEYS: (keys, ["key", "id", "kind"]),
         }
         return pairs, kept
-
-    def _marked(self, keys: Any, numbered: Any) -> Any:
-        """The meeting keys, and for each number whose it is: so that numbers are never taken for another record's."""
-        text = f"""SELECT id, kind, key FROM k UNION ALL
-            SELECT id, {made.RECORD}::UTINYINT, hash(system, party_id, content) FROM n"""
-        return self.engine.sql(text, {"k": keys, "n": numbered})
 
     def _comparable(self, of: Any) -> made.Comparable:
         of = of.select("id", "system", "party_id", "since")
@@ -283,8 +275,115 @@ class _Identification:
 
     # ── people ──
 
-    def _people(self, numbered: Any, pairs: Any) -> Identified:
+    def _group_terms(self) -> str:
+        """What groups depend on besides pairs; another wish about it groups the whole book anew."""
+        terms = self.terms
+        return json.dumps([terms.link, terms.review, terms.most_records, list(terms.trusted), dict(terms.golden)])
+
+    def _people(self, numbered: Any, pairs: Any, *, linked_on: bool) -> Identified:
         self.tell("who is who")
+        engine = self.engine
+        before, lineage = self._read(IDENTITY, self.before), self._read(LINEAGE, self.before)
+        touched = self._touched(numbered, pairs, before) if linked_on and before is not None else None
+        if touched is None:
+            tables, told, closed = self._grouped(numbered, pairs, before, lineage)
+        else:
+            mine, others = touched
+            inside = engine.sql(
+                'SELECT q.* FROM q SEMI JOIN m ON m.id = q."left" SEMI JOIN m ON m.id = q."right"',
+                {"q": pairs, "m": mine},
+            )
+            tables, told, closed = self._grouped(
+                mine, inside, _but(engine, before, others), _but(engine, lineage, others)
+            )
+            tables = self._with_others(tables, others, before, lineage)
+        identity, review = tables[IDENTITY][0], tables[REVIEW][0]
+        tables |= {
+            RECORDS: (numbered.select("id", "system", "party_id", "content"), ["system", "party_id"]),
+            PAIRS: (pairs, ["left", "right"]),
+            QUALITY: (quality(engine, identity, tables[LINEAGE][0], self.as_of, review), ["aspect", "value"]),
+            SUSPECT: (suspects(self.reader, self.as_of, identity, review), ["kind", "what"]),
+        }
+        count = engine.ask(
+            "SELECT rule, count(*) AS rows, (SELECT count(DISTINCT customer_id) FROM i) AS customers FROM i GROUP BY rule ORDER BY rule",
+            {"i": identity},
+        )
+        found = {
+            "customers": count[0]["customers"] if count else 0,
+            "by_rule": {row["rule"]: row["rows"] for row in count},
+            "changed_since": closed,
+            "grey": engine.count(review),
+            "rulings": len(told.standing),
+            "not_followed": list(told.faults),
+        }
+        return Identified(tables, found)
+
+    def _touched(self, numbered: Any, pairs: Any, before: Any) -> tuple[Any, Any] | None:
+        """(the records whose customer may have changed, all others), as rows of `numbered`; None when all may have.
+
+        A customer may change by a record that is new, has changed or is gone, and by a ruling; and with it whoever
+        hangs together with it by pairs that could join, or as one customer until now.
+        """
+        engine = self.engine
+        row = self._read(MODEL, self.before)
+        if row is None or engine.rows(row)[0]["grouping"] != self._group_terms():
+            return None
+        listed = engine.table(pa.table({"name": pa.array(self._ruled_names(), pa.string())}))
+        owner = engine.cached(engine.sql(
+            """SELECT n.id, b.customer_id, n.is_new OR n.system || ':' || n.party_id IN (SELECT name FROM r) AS seed
+               FROM n LEFT JOIN b USING (system, party_id)
+               UNION ALL SELECT NULL, b.customer_id, true FROM b ANTI JOIN n USING (system, party_id)""",
+            {"n": numbered, "b": before, "r": listed}))  # fmt: skip
+        least = min(self.terms.link_bits - MOST_FOR_MANY, _bits(self.terms.review))
+        edges = engine.arrow(engine.sql(
+            f"""SELECT "left" AS a, "right" AS b FROM q WHERE weight > {least} OR rule IS NOT NULL OR conflict
+                UNION ALL SELECT id, first(id) OVER (PARTITION BY customer_id ORDER BY id) FROM o WHERE id IS NOT NULL AND customer_id IS NOT NULL""",
+            {"q": pairs, "o": owner}))  # fmt: skip
+        seeds = engine.arrow(engine.sql(
+            """SELECT id FROM o WHERE seed AND id IS NOT NULL
+               UNION SELECT id FROM o SEMI JOIN (SELECT customer_id FROM o WHERE id IS NULL) g USING (customer_id) WHERE id IS NOT NULL""",
+            {"o": owner}))["id"].to_numpy()  # fmt: skip
+        part = connected(edges["a"].to_numpy(), edges["b"].to_numpy(), _size(engine, numbered))
+        touched = engine.table(pa.table({"id": np.flatnonzero(np.isin(part, part[seeds]))}))
+        mine = engine.cached(engine.sql("SELECT n.* FROM n SEMI JOIN t USING (id)", {"n": numbered, "t": touched}))
+        others = engine.cached(
+            engine.sql("SELECT system, party_id FROM n ANTI JOIN t USING (id)", {"n": numbered, "t": touched})
+        )
+        return mine, others
+
+    def _ruled_names(self) -> list[str]:
+        return sorted({name for row in self._rulings_told() for side in sides(row["subject"]) for name in side})
+
+    def _rulings_told(self) -> list[dict[str, Any]]:
+        rows = self.reader.rows("ruling", self.as_of)
+        return [] if rows is None else self.engine.rows(rows.filter(rows.kind.isin(KINDS)).select("subject"))
+
+    def _with_others(self, tables: dict[str, Any], others: Any, before: Any, lineage: Any) -> dict[str, Any]:
+        """The tables of those who were looked at again, and of all others as they were."""
+        engine = self.engine
+        same = engine.sql("SELECT * FROM b SEMI JOIN o USING (system, party_id)", {"b": before, "o": others})
+        customers = engine.cached(engine.sql("SELECT DISTINCT customer_id FROM s", {"s": same}))
+        kept = {
+            IDENTITY: same,
+            LINEAGE: engine.sql("SELECT * FROM l SEMI JOIN o USING (system, party_id)", {"l": lineage, "o": others}),
+            REVIEW: engine.sql(
+                "SELECT r.* FROM r SEMI JOIN c ON c.customer_id = r.customer_left SEMI JOIN c ON c.customer_id = r.customer_right",
+                {"r": self._read(REVIEW, self.before), "c": customers},
+            ),
+            GOLDEN: engine.sql(
+                "SELECT g.* FROM g SEMI JOIN c USING (customer_id)",
+                {"g": self._read(GOLDEN, self.before), "c": customers},
+            ),
+        }
+        whole = {}
+        for name, rows in kept.items():
+            new, order = tables[name]
+            text = "SELECT * FROM n UNION ALL BY NAME SELECT * FROM k"
+            whole[name] = (engine.cached(engine.sql(text, {"n": new, "k": rows})), order)
+        return whole
+
+    def _grouped(self, numbered: Any, pairs: Any, before: Any, lineage: Any) -> tuple[dict[str, Any], Rulings, int]:
+        """Identity, lineage, review and golden records of these records; the rulings; how many memberships ended."""
         engine = self.engine
         # Ranks by name, so that nothing depends on when a record came.
         ranked = engine.cached(
@@ -306,8 +405,6 @@ class _Identification:
             link=self.terms.link_bits,
             most=self.terms.most_records,
         )  # fmt: skip
-        before = self._read(IDENTITY, self.before)
-        lineage = self._read(LINEAGE, self.before)
         ids = named(engine, people, groups.of, before, lineage)
         ranked = engine.cached(engine.sql("SELECT n.*, i.customer_id FROM n JOIN i USING (rank)",
                                {"n": ranked, "i": engine.table(pa.table({"rank": np.arange(len(people)), "customer_id": ids}))}))  # fmt: skip
@@ -316,31 +413,14 @@ class _Identification:
             """SELECT n.system, n.party_id, n.customer_id, n.since, NULL::DATE AS until,
                       coalesce(h.rule, 'own') AS rule, coalesce(h.probability, 1.0) AS probability, h.beside, h.ruling
                FROM n LEFT JOIN h USING (id)""", {"n": ranked, "h": how}))  # fmt: skip
-        open_, closed = with_lineage(engine, identity, lineage, self.as_of)
-        review = self._review(ranked, pairs, groups, told)
-        tables: dict[str, tuple[Any, list[str]]] = {
+        whole, closed = with_lineage(engine, identity, lineage, self.as_of)
+        tables = {
             IDENTITY: (identity.drop("beside", "ruling"), ["system", "party_id"]),
-            LINEAGE: (open_, ["system", "party_id", "since", "customer_id"]),
-            RECORDS: (numbered.select("id", "system", "party_id", "content"), ["system", "party_id"]),
-            PAIRS: (pairs, ["left", "right"]),
-            REVIEW: (review, ["customer_left", "customer_right"]),
-            QUALITY: (quality(engine, identity, open_, self.as_of, review), ["aspect", "value"]),
-            SUSPECT: (suspects(self.reader, self.as_of, identity, review), ["kind", "what"]),
+            LINEAGE: (whole, ["system", "party_id", "since", "customer_id"]),
+            REVIEW: (self._review(ranked, pairs, groups, told), ["customer_left", "customer_right"]),
             GOLDEN: (golden(self.reader, self.as_of, identity, self.terms), ["customer_id"]),
         }
-        count = {
-            row["rule"]: row["rows"]
-            for row in engine.ask("SELECT rule, count(*) AS rows FROM i GROUP BY rule ORDER BY rule", {"i": identity})
-        }
-        found = {
-            "customers": len(np.unique(ids)) if len(people) else 0,
-            "by_rule": count,
-            "changed_since": closed,
-            "grey": engine.count(review),
-            "rulings": len(told.standing),
-            "not_followed": list(told.faults),
-        }
-        return Identified(tables, found)
+        return tables, told, closed
 
     def _how(self, ranked: Any, pairs: Any, told: Rulings) -> Any:
         """id, rule, probability, beside, ruling: by which of its pairs a record belongs to its customer, the surest first."""
@@ -386,6 +466,19 @@ class _Identification:
             SELECT * EXCLUDE (nth) FROM best ANTI JOIN decided USING (customer_left, customer_right) WHERE nth = 1"""
         tables = {"q": pairs, "n": ranked, "w": self.engine.table(why), "d": self.engine.table(apart)}
         return self.engine.cached(self.engine.sql(text, tables))
+
+
+def _but(engine: Engine, rows: Any, others: Any) -> Any:
+    return engine.cached(engine.sql("SELECT b.* FROM b ANTI JOIN o USING (system, party_id)", {"b": rows, "o": others}))
+
+
+def _size(engine: Engine, numbered: Any) -> int:
+    """One more than the largest number."""
+    return int(engine.ask("SELECT coalesce(max(id), -1) + 1 AS size FROM n", {"n": numbered})[0]["size"])
+
+
+def _bits(probability: float) -> float:
+    return log2(probability / (1 - probability))
 
 
 def _day_before(reader: Reader, as_of: date) -> date | None:

@@ -18,9 +18,11 @@ PEOPLE = ("party", "account", "card")
 DOCUMENT = "id_document_hash"
 # A phone or a mail address that more records have says nothing about who somebody is.
 MOST_HOLDERS = 10
-# What a change of makes a record be compared anew.
-COMPARED = ("full_name_hash", "birth_date", "gender", DOCUMENT, "phone_hash", "email_hash", "address_hash",
-            "postcode", "city", "occupation")  # fmt: skip
+# What a change of makes a record be looked at again: what is compared, and what a golden record tells.
+COMPARED = (
+    "full_name_hash", "birth_date", "gender", DOCUMENT, "phone_hash", "email_hash", "address_hash", "postcode", "city",
+    "occupation", "region", "education", "marital_status", "employer", "income_monthly",
+)  # fmt: skip
 
 
 def records(reader: Reader, as_of: date) -> Any:
