@@ -109,6 +109,7 @@ def people(rows: pa.Table) -> tuple[np.ndarray, float]:
     measured = linkage.measured(engine, of, made.met(engine, made.keys(engine, of, "bench")))
     pairs = engine.arrow(linkage.weighed(engine, linkage.learn(engine, of, measured, count), measured))
     left, right, weight = (pairs[name].to_numpy() for name in ("left", "right", "weight"))
+    left, right, weight = (each[weight > linkage.FLOOR] for each in (left, right, weight))
     terms = Terms()
     groups = grouped(
         count, left, right, weight, sure=np.zeros(len(left), bool), link=terms.link_bits, most=terms.most_records

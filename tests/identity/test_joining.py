@@ -75,6 +75,7 @@ def fill(bank: Bank, *, all_at_once: bool) -> None:
                 **told(number, system),
             }
         )
+    bank.people.append({"system": "shop", "party_id": "1", "city": "深圳", "known_on": "2026-01-01"})
     bank.arrive()
 
 
@@ -121,6 +122,27 @@ def test_a_day_without_news_compares_nothing_and_a_merge_touches_its_two_alone(b
         assert sum(row["until"] is not None for row in lineage) == len(moved)
 
 
+def test_who_comes_to_own_an_account_together_is_one_person_until_they_no_longer_do(books, engine):
+    slowly, _ = books
+    with engine.scope():
+        slowly.accounts([("A0", "core", "nobody"), ("A1", "core", "20")])
+        slowly.cards([("K1", "A1", "shop", "1"), ("K2", "A1", "core", "21")])
+        assert slowly.identify("2026-04-10").found["compared_anew"] == 0
+        who = slowly.rows("identity", "2026-04-10")
+        # Of the shop's record only the city is known: no weight would have joined it.
+        assert who["core:20"]["customer_id"] == who["shop:1"]["customer_id"]
+        assert who["shop:1"]["rule"] == "account"
+        # Another name and another birth date contradict: people decide.
+        assert who["core:20"]["customer_id"] != who["core:21"]["customer_id"]
+        assert {"core:20", "core:21"} in [
+            {row["record_left"], row["record_right"]} for row in slowly.table("identity_review", "2026-04-10")
+        ]
+        slowly.cards([("K1", "A1", "core", "20"), ("K2", "A1", "core", "20")])
+        slowly.identify("2026-04-20")
+        who = slowly.rows("identity", "2026-04-20")
+        assert who["core:20"]["customer_id"] != who["shop:1"]["customer_id"]
+
+
 def test_another_choice_of_systems_links_the_book_anew_and_everybody_keeps_the_id(books, engine):
     slowly, _ = books
     with engine.scope():
@@ -130,7 +152,7 @@ def test_another_choice_of_systems_links_the_book_anew_and_everybody_keeps_the_i
             settings.read_text().replace('kept_phones = ["core", "app"]', 'kept_phones = ["core"]'), encoding="utf-8"
         )
         found = slowly.identify("2026-04-30").found
-        assert found["compared_anew"] == 2 * PEOPLE + 1
+        assert found["compared_anew"] == 2 * PEOPLE + 2
         after = {name: row["customer_id"] for name, row in slowly.rows("identity", "2026-04-30").items()}
         assert sum(after[name] != before[name] for name in before) <= 0.02 * len(before)
 

@@ -26,7 +26,9 @@ def test_a_misspelt_setting_is_told_with_its_line_and_the_possible_ones():
 
 
 def test_an_unknown_section_is_told():
-    assert faults("[bok]\n") == ["backbook.toml:1: [bok] is not known. Possible: book, packs, load, engine, identity, inputs."]
+    assert faults("[bok]\n") == [
+        "backbook.toml:1: [bok] is not known. Possible: book, packs, load, engine, identity, inputs."
+    ]
 
 
 def test_all_wrong_values_are_told_together():

@@ -40,6 +40,8 @@ def run(report: RunReport) -> Lines:
         lines.append(_tables(found["tables"]))
         lines += _examples(report.found.get("load", {}).get("examples", {}))
         lines += _quality(report.found.get("load", {}).get("quality", []))
+    if "profile" in report.walked:
+        lines += _identity(report.found.get("profile", {}).get("identity"))
     if "train" in report.walked:
         lines += _scores(found["scores"])
     if "decide" in report.walked:
@@ -74,6 +76,17 @@ def _examples(examples: Mapping[str, Sequence[str]]) -> Lines:
 def _quality(messages: Iterable[dict[str, Any]]) -> Lines:
     told = [message for message in messages if message.get("level") != "ok"]
     return [f"  {message['level']}: {message['en']}" for message in told[:MOST_LINES]] + _more(told)
+
+
+def _identity(found: Mapping[str, Any] | None) -> Lines:
+    if not found:
+        return []
+    told = f"Who is who: {found['records']:,} records are {found['customers']:,} customers"
+    if found["changed_since"]:
+        told += f"; {found['changed_since']:,} moved"
+    if found["grey"]:
+        told += f"; {found['grey']:,} pairs are for people to decide (backbook identity DIR review)"
+    return [f"{told}.", *(f"  not followed: {fault}" for fault in found["not_followed"][:MOST_LINES])]
 
 
 def _scores(scores: dict[str, dict[str, Any]]) -> Lines:

@@ -11,7 +11,7 @@ from backbook.run.show import Lines, table_of
 if TYPE_CHECKING:
     from backbook.customer.identity.acts import Act, Customer
 
-WHY = {"grey": "not sure", "conflict": "one document, two people?", "too_many": "too many records"}
+WHY = {"grey": "not sure", "conflict": "one document or account, two people?", "too_many": "too many records"}
 
 
 def customer(found: Customer) -> Lines:

@@ -56,7 +56,7 @@ def _level(number: int, label: str, when: str, weight: float) -> Level:
 
 # The information of what two names share, in bits: one person in 2^bits of the book has as much by chance.
 _SHARED = ((30, 12.5), (25, 12.0), (20, 11.5), (16, 10.5), (13, 9.0), (10, 7.5), (7, 5.0), (4, 3.0), (1, 0.0))
-_UNLIKE = ((8, -4.0, "另有不同|, the rest differs"), (4, -1.5, "略有不同|, a little differs"), (0, 0.0, "|"))
+_UNLIKE = ((8, -6.0, "另有不同|, the rest differs"), (4, -3.5, "略有不同|, a little differs"), (0, 0.0, "|"))
 
 
 def _name_levels() -> Iterator[tuple[str, str, float]]:

@@ -46,7 +46,7 @@ LINEAGE, RECORDS, PAIRS, KEYS, WORDS, MODEL, REVIEW = (
     "identity_review",
 )  # fmt: skip
 RULES = ("document", "account", "phone_and_name")
-# One document, and what contradicts that it is one person.
+# One document or one account, and what contradicts that it is one person.
 _CONTRADICTED = '("birth" IS NOT NULL AND "birth" NOT IN (4, 5)) OR stranger'
 _LEVELS = ", ".join(f'"{name}"' for name in NAMES)
 
@@ -94,6 +94,9 @@ class _Identification:
         self.before = _day_before(reader, as_of)
         # Weights that still hold where the book must be linked anew: after a rotation of the key, or with a day lost.
         self._taught: Model | None = None
+        nobody = pa.table({"left": pa.array([], pa.int64()), "right": pa.array([], pa.int64())})
+        self._owned: Any | None = None
+        self._moved: Any = self.engine.table(nobody)
 
     def run(self) -> Identified:
         present = self.engine.cached(records(self.reader, self.as_of))
@@ -185,7 +188,11 @@ class _Identification:
         keys = made.keys(self.engine, of, self.secret)
         met = made.met(self.engine, keys)
         self.tell("comparing")
-        measured = linkage.measured(self.engine, of, self._with_owners(numbered, met, None))
+        self._owned = self._owners(numbered)
+        if self._owned is not None:
+            text = 'SELECT "left", "right" FROM m UNION SELECT "left", "right" FROM o'
+            met = self.engine.cached(self.engine.sql(text, {"m": met, "o": self._owned}))
+        measured = linkage.measured(self.engine, of, met)
         if taught is None and count < LEAST_TO_LEARN:
             model = linkage.given(count)
             return self._weighed(numbered, model, measured), model, {}
@@ -203,10 +210,9 @@ class _Identification:
         new = engine.cached(engine.sql("SELECT * EXCLUDE (is_new) FROM n WHERE is_new", {"n": numbered}))
         self._compared = engine.count(new)
         old_pairs = self._read(PAIRS, self.before)
-        lasting = engine.sql(
+        lasting = engine.cached(engine.sql(
             'SELECT q.* FROM q SEMI JOIN n ON n.id = q."left" SEMI JOIN n ON n.id = q."right"',
-            {"q": old_pairs, "n": numbered},
-        )
+            {"q": old_pairs, "n": numbered}))  # fmt: skip
         words = self._stacked(WORDS, chain[:1])
         mine = self._comparable(new)
         fresh = made.with_bits(engine, mine, made.known_words(engine, mine, words, self.secret), model.records)
@@ -216,14 +222,15 @@ class _Identification:
                           {"k": self._stacked(KEYS, chain), "n": numbered})  # fmt: skip
         met = made.met_by(engine, told, keys)
         self.tell("comparing")
-        wanted = self._with_owners(numbered, met, new)
+        wanted = self._with_owners(numbered, met, new, lasting)
         who = engine.cached(engine.sql(
             'SELECT n.* EXCLUDE (is_new) FROM n SEMI JOIN (SELECT "left" AS id FROM q UNION SELECT "right" FROM q) q USING (id)',
             {"n": numbered, "q": wanted}))  # fmt: skip
         of = self._comparable(who)
         of = made.with_bits(engine, of, made.known_words(engine, of, words, self.secret), model.records)
         weighed = self._weighed(numbered, model, linkage.measured(engine, of, wanted))
-        pairs = engine.cached(lasting.union(weighed.select(*lasting.columns)))
+        text = 'SELECT * FROM l ANTI JOIN m ON m."left" = l."left" AND m."right" = l."right" UNION ALL BY NAME SELECT * FROM w'
+        pairs = engine.cached(engine.sql(text, {"l": lasting, "m": self._moved, "w": weighed}))
         kept = {
             WORDS: (engine.sql("SELECT * FROM w LIMIT 0", {"w": words}), ["key"]),
             KEYS: (keys, ["key", "id", "kind"]),
@@ -244,16 +251,19 @@ class _Identification:
             JOIN n r ON r.system = b.right_system AND r.party_id = b.right_party"""
         return self.engine.cached(self.engine.sql(text, {"b": both, "n": numbered}))
 
-    def _with_owners(self, numbered: Any, met: Any, new: Any | None) -> Any:
+    def _with_owners(self, numbered: Any, met: Any, new: Any, lasting: Any) -> Any:
+        """The pairs that met and those that own together: of new records, and of old ones whose ownership has moved."""
         self._owned = self._owners(numbered)
         if self._owned is None:
             return met
-        text = 'SELECT "left", "right" FROM m UNION SELECT "left", "right" FROM o'
-        tables = {"m": met, "o": self._owned}
-        if new is not None:
-            text += ' WHERE "left" IN (SELECT id FROM w) OR "right" IN (SELECT id FROM w)'
-            tables["w"] = new
-        return self.engine.cached(self.engine.sql(text, tables))
+        tables = {"o": self._owned, "l": lasting, "w": new}
+        self._moved = self.engine.cached(self.engine.sql(
+            """SELECT "left", "right" FROM o ANTI JOIN (SELECT * FROM l WHERE rule IS NOT NULL) l USING ("left", "right")
+               WHERE "left" NOT IN (SELECT id FROM w) AND "right" NOT IN (SELECT id FROM w)
+               UNION SELECT "left", "right" FROM l ANTI JOIN o USING ("left", "right") WHERE rule = 'account'""", tables))  # fmt: skip
+        text = """SELECT "left", "right" FROM m UNION SELECT "left", "right" FROM v UNION
+            SELECT "left", "right" FROM o WHERE "left" IN (SELECT id FROM w) OR "right" IN (SELECT id FROM w)"""
+        return self.engine.cached(self.engine.sql(text, {**tables, "m": met, "v": self._moved}))
 
     def _weighed(self, numbered: Any, model: Model, measured: Any) -> Any:
         """left, right, levels, weight, probability, rule (null: weighed), conflict: pairs above the floor or under a rule."""
@@ -268,7 +278,7 @@ class _Identification:
             FROM (SELECT m."left", m."right", {_LEVELS}, weight, probability,
                     CASE WHEN "document" = 1 THEN 'document' WHEN {owned} THEN 'account'
                          WHEN "phone" = 2 AND namesake AND l.system IN ({kept}) AND r.system IN ({kept}) THEN 'phone_and_name' END AS rule,
-                    coalesce("document" = 1 AND ({_CONTRADICTED}), false) AS conflict
+                    coalesce(("document" = 1 OR {owned}) AND ({_CONTRADICTED}), false) AS conflict
                   FROM m JOIN n l ON l.id = m."left" JOIN n r ON r.id = m."right")
             WHERE weight > {FLOOR} OR rule IS NOT NULL"""
         return self.engine.cached(self.engine.sql(text, tables))
@@ -330,10 +340,11 @@ class _Identification:
             return None
         listed = engine.table(pa.table({"name": pa.array(self._ruled_names(), pa.string())}))
         owner = engine.cached(engine.sql(
-            """SELECT n.id, b.customer_id, n.is_new OR n.system || ':' || n.party_id IN (SELECT name FROM r) AS seed
+            """SELECT n.id, b.customer_id, n.is_new OR n.system || ':' || n.party_id IN (SELECT name FROM r)
+                      OR n.id IN (SELECT "left" FROM v UNION SELECT "right" FROM v) AS seed
                FROM n LEFT JOIN b USING (system, party_id)
                UNION ALL SELECT NULL, b.customer_id, true FROM b ANTI JOIN n USING (system, party_id)""",
-            {"n": numbered, "b": before, "r": listed}))  # fmt: skip
+            {"n": numbered, "b": before, "r": listed, "v": self._moved}))  # fmt: skip
         least = min(self.terms.link_bits - MOST_FOR_MANY, _bits(self.terms.review))
         edges = engine.arrow(engine.sql(
             f"""SELECT "left" AS a, "right" AS b FROM q WHERE weight > {least} OR rule IS NOT NULL OR conflict

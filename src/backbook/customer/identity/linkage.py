@@ -34,8 +34,8 @@ LEAST_IN_SESSION = 300
 # What two people who agree on nothing weigh, and a pair that never met: all that is kept lies above.
 FLOOR = -8.0
 MOST = 40.0
-# Words that sound or look alike; an initial stands for any word it begins.
-_ALIKE = """(l.word = r.word OR jaro_winkler_similarity(l.word, r.word) >= 0.88
+# Words that look alike; short ones such as min and ming are other words. An initial stands for any word it begins.
+_ALIKE = """(l.word = r.word OR (least(length(l.word), length(r.word)) >= 4 AND jaro_winkler_similarity(l.word, r.word) >= 0.88)
     OR ((length(l.word) = 1 OR length(r.word) = 1) AND left(l.word, 1) = left(r.word, 1)))"""
 # A phone said without an end counts this long around: people keep a number while it is not asked for.
 SLACK_DAYS = 90
@@ -327,11 +327,11 @@ def with_prior(engine: Engine, model: Model, pairs: Any, records: int) -> Model:
 
 
 def weighed(engine: Engine, model: Model, pairs: Any) -> Any:
-    """The measured pairs with `weight` (bits, at least FLOOR) and `probability`; those at the floor are left out."""
+    """The measured pairs with `weight` (bits) and `probability`."""
     total = " + ".join([repr(model.prior), *(_weight_sql(name, model.weights[name]) for name in NAMES)])
     text = f"""
         SELECT *, round(1 / (1 + pow(2.0, -weight)), 6) AS probability
-        FROM (SELECT *, round(least({total}, {MOST}), 3)::DOUBLE AS weight FROM m) WHERE weight > {FLOOR}"""
+        FROM (SELECT *, round(least({total}, {MOST}), 3)::DOUBLE AS weight FROM m)"""
     return engine.cached(engine.sql(text, {"m": pairs}))
 
 

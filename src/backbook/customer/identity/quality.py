@@ -17,7 +17,7 @@ SUSPECTS = {
     "crowded_email": ("同一邮箱被多条记录使用", "one e-mail on many records"),
     "two_documents": ("一人多证件", "two documents in one person"),
     "two_birth_dates": ("一人多出生日期", "two birth dates in one person"),
-    "one_document": ("一证多人（同号异人）", "one document, two people"),
+    "one_document": ("一证或一户多人（同号异人）", "one document or account, two people"),
     "too_many": ("合并后记录过多", "joining would make too many records"),
 }
 
