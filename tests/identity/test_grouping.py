@@ -115,6 +115,13 @@ def test_no_chain_joins_more_records_than_a_person_has():
     assert {why for *_, why in found.refused} == {TOO_MANY}
 
 
+def test_a_chain_of_a_thousand_merges_stops_where_a_person_has_enough():
+    ruled = [Ruled(MERGE, one, one + 1, f"R{one}") for one in range(999)]
+    found = people(1000, {}, ruled=ruled, most=100)
+    assert np.bincount(found.of).max() <= 100
+    assert {why for *_, why in found.refused} == {TOO_MANY}
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_book_without_pairs_is_its_records(n):
     assert len(sets(people(n, {}))) == n

@@ -283,6 +283,24 @@ def test_a_merge_that_would_make_a_person_of_too_many_records_is_refused_and_a_c
         bank.who(DAYS[0])
         with pytest.raises(NotAllowed, match="4 records, more than the 3"):
             act(bank, acts.merge, "core:1", "core:2")
+        # The bank's own file may still ask for it: nobody gets more than three, and what was not joined is put before people.
+        bank.rule("merge", "core:1 + core:2", "2026-02-01", "R-bank")
+        assert max(map(len, parts(bank.who(DAYS[1])))) == 3
+        assert [row["why"] for row in bank.table("identity_review", DAYS[1])] == ["too_many"]
+
+
+def test_a_chain_of_merges_joins_no_more_records_than_a_person_has_and_says_where_it_stopped(tmp_path, engine):
+    with engine.scope():
+        bank = Bank(tmp_path / "bank", engine, most=3)
+        for number in range(6):
+            bank.arrive(f"core:{number}")
+            if number:
+                bank.rule("merge", f"core:{number - 1} + core:{number}", "2026-01-10", f"R{number}")
+        found = bank.identify(DAYS[0]).found
+        assert found["not_followed"] == ["R3 would make a person of more than 3 records (most_records)."]
+        assert sorted(
+            map(len, parts({name: row["customer_id"] for name, row in bank.rows("identity", DAYS[0]).items()}))
+        ) == [1, 3, 3]
 
 
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(bank):

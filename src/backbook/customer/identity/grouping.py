@@ -70,19 +70,19 @@ class _Union:
             self.foes[self.find(a)].append((b, why))
             self.foes[self.find(b)].append((a, why))
 
-    def veto(self, a: int, b: int, *, size: bool = True) -> str | None:
+    def veto(self, a: int, b: int) -> str | None:
         """Why the groups with these names may not be one."""
         few, other = (a, b) if len(self.foes.get(a, ())) <= len(self.foes.get(b, ())) else (b, a)
         for foe, why in self.foes.get(few, ()):
             if self.find(foe) == other:
                 return why
-        return TOO_MANY if size and self.size[a] + self.size[b] > self.most else None
+        return TOO_MANY if self.size[a] + self.size[b] > self.most else None
 
-    def join(self, left: int, right: int, *, size: bool = True) -> bool:
+    def join(self, left: int, right: int) -> bool:
         a, b = self.find(left), self.find(right)
         if a == b:
             return True
-        why = self.veto(a, b, size=size)
+        why = self.veto(a, b)
         if why:
             self.refused.setdefault((min(left, right), max(left, right)), why)
             return False
@@ -119,7 +119,7 @@ def grouped(
             union.keep_apart(each.left, each.right, RULED)
             apart.append(each)
         else:
-            union.join(each.left, each.right, size=False)
+            union.join(each.left, each.right)
     for a, b in conflicts:
         union.keep_apart(a, b, CONFLICT)
     order = np.lexsort((right[sure], left[sure], -weight[sure]))

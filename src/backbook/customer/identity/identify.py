@@ -25,7 +25,16 @@ from backbook.customer.identity import comparable as made
 from backbook.customer.identity import linkage
 from backbook.customer.identity.comparison import EDITION, NAMES
 from backbook.customer.identity.golden import GOLDEN, golden
-from backbook.customer.identity.grouping import CONFLICT, MERGE, MOST_FOR_MANY, RULED, Groups, connected, grouped
+from backbook.customer.identity.grouping import (
+    CONFLICT,
+    MERGE,
+    MOST_FOR_MANY,
+    RULED,
+    TOO_MANY,
+    Groups,
+    connected,
+    grouped,
+)
 from backbook.customer.identity.lasting import named, with_lineage
 from backbook.customer.identity.linkage import FLOOR, LEAST_TO_LEARN, MOST, Model
 from backbook.customer.identity.people import IDENTITY
@@ -416,6 +425,7 @@ class _Identification:
             link=self.terms.link_bits,
             most=self.terms.most_records,
         )  # fmt: skip
+        told = self._told_of_size(told, groups)
         ids = named(engine, people, groups.of, before, lineage)
         ranked = engine.cached(engine.sql("SELECT n.*, i.customer_id FROM n JOIN i USING (rank)",
                                {"n": ranked, "i": engine.table(pa.table({"rank": np.arange(len(people)), "customer_id": ids}))}))  # fmt: skip
@@ -432,6 +442,20 @@ class _Identification:
             GOLDEN: (golden(self.reader, self.as_of, identity, self.terms), ["customer_id"]),
         }
         return tables, told, closed
+
+    def _told_of_size(self, told: Rulings, groups: Groups) -> Rulings:
+        """Merges that would have made a person of too many records are told by name: a chain of them joins nobody silently."""
+        many = {(a, b) for a, b, why in groups.refused if why == TOO_MANY}
+        stopped = sorted(
+            {
+                one.ruling
+                for one in told.standing
+                if one.kind == MERGE and (min(one.left, one.right), max(one.left, one.right)) in many
+            }
+        )
+        most = self.terms.most_records
+        faults = [f"{ruling} would make a person of more than {most} records (most_records)." for ruling in stopped]
+        return Rulings(told.standing, (*told.faults, *faults))
 
     def _how(self, ranked: Any, pairs: Any, told: Rulings) -> Any:
         """id, rule, probability, beside, ruling: by which of its pairs a record belongs to its customer, the surest first."""
