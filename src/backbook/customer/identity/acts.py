@@ -13,6 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from backbook.customer.identity.comparison import NAMES, said
 from backbook.customer.identity.golden import GOLDEN
 from backbook.customer.identity.identify import LINEAGE, PAIRS, RECORDS, REVIEW
@@ -22,7 +24,6 @@ from backbook.customer.identity.ruled import RULING
 from backbook.customer.identity.terms import read_terms
 from backbook.engine import Engine
 from backbook.errors import BadDefinition, NotAllowed
-from backbook.lake import Head
 from backbook.sources import private, rulings
 from backbook.sources.known import known
 from backbook.sources.rulings import Ruling
@@ -359,7 +360,7 @@ def _masked(here: Known, pairs: Sequence[tuple[str, ...]]) -> dict[tuple[str, ..
 
 
 def _told(here: Known, pairs: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
-    rows = _party(here.engine, here.head, here.as_of)
+    rows = known(here.engine, here.head, "party", here.as_of)
     if rows is None or "birth_date" not in rows.columns:
         return {}
     found = here.engine.rows(
@@ -368,13 +369,7 @@ def _told(here: Known, pairs: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...]
     return {(row["system"], row["party_id"]): row["birth_date"] for row in found}
 
 
-def _party(engine: Engine, head: Head, as_of: date) -> Any | None:
-    return known(engine, head, "party", as_of)
-
-
 def _wanted(engine: Engine, pairs: Sequence[tuple[str, ...]]) -> Any:
-    import pyarrow as pa
-
     return engine.table(
         pa.table(
             {
