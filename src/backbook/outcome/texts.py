@@ -156,7 +156,7 @@ TEXTS: dict[str, Text] = {
     "rule_likely": Text("按概率判断", "likely by all that is known"),
     "rule_own": Text("独立，无其他记录", "alone, no other record"),
     "why_grey": Text("像，但不足以断定", "alike, but not enough to tell"),
-    "why_conflict": Text("证件相同但信息矛盾", "one document, but contradictory"),
+    "why_conflict": Text("证件或账户相同但信息矛盾", "one document or account, but contradictory"),
     "why_too_many": Text("合并后记录过多", "too many records if joined"),
     "change_new": Text("新记录", "new records"),
     "change_moved": Text("换到另一位客户的记录", "records that went to another customer"),
