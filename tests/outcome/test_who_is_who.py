@@ -147,7 +147,7 @@ def test_of_the_pairs_to_decide_only_the_ten_likeliest_stand_on_the_page(
     assert found[0] == ("app:12", "core:12", "98.3%", "alike, but not enough to tell")
     assert [row[2] for row in found[1:]] == [f"{share}.0%" for share in range(21, 12, -1)]
     note = block(figures, "identity_review").note
-    assert note.startswith("one document, but contradictory 1 · alike, but not enough to tell 12 · ")
+    assert note.startswith("one document or account, but contradictory 1 · alike, but not enough to tell 12 · ")
 
 
 def test_nothing_to_decide_and_nothing_suspicious_says_so(report_of: Callable[..., Figures], table: Make) -> None:
