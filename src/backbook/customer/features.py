@@ -16,6 +16,7 @@ import ibis
 
 from backbook.customer.availability import Missing, not_available, source
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.lookup import looked_up
 from backbook.customer.measures import by_value, finish
 from backbook.customer.passes import BY_VALUE, IBIS, UNIT, Finish, Pass, over
 from backbook.customer.reader import Reader
@@ -74,6 +75,8 @@ class _Plan:
 
     def _read(self, stored: str, name: str, features: Sequence[Feature]) -> None:
         rows, contract = self.reader.rows(stored, self.known_by), TABLES[name]
+        lookups = dict.fromkeys(lookup for feature in features for lookup in feature.lookups)
+        rows = looked_up(self.reader.engine, rows, lookups)
         prefix = f"{stored.replace('.', '_')}_"
         plain = [feature for feature in features if feature.measure not in BY_VALUE]
         in_cycles = [feature for feature in features if _window(feature).unit == CYCLES]

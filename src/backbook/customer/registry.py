@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from backbook.customer.lookup import Lookup
 from backbook.expressions import Name, Names, Type
 from backbook.sources.table import Table
 
@@ -21,6 +22,11 @@ OWNER = (
     Name("customer_id", Type.TEXT, "客户编号", "Customer"),
     Name("system", Type.TEXT, "来源系统", "Source system"),
     Name("party_id", Type.TEXT, "客户记录号", "Party record"),
+)
+# What a customer asked for; see `privacy`.
+WISHES = (
+    Name("tags_deleted", Type.YESNO, "已删除标签", "Tags deleted"),
+    Name("non_personalised", Type.YESNO, "非个性化", "Nothing in person"),
 )
 # Rows that follow one another, so that a filter may compare with the row before: `previous_amount`.
 CHAINS = {
@@ -49,13 +55,14 @@ class Attribute(Protocol):
 
 
 def key_names(grain: str) -> tuple[Name, ...]:
-    """The columns that every profile of the grain has, and the date it is for."""
-    return (*KEYS[grain], *OWNER, AS_OF)
+    """The columns that every profile of the grain has: keys, what the customer asked for, and the date it is for."""
+    return (*KEYS[grain], *OWNER, *WISHES, AS_OF)
 
 
-def row_names(table: Table, attributes: Iterable[Attribute] = ()) -> Names:
+def row_names(table: Table, attributes: Iterable[Attribute] = (), lookups: Iterable[Lookup] = ()) -> Names:
     """The registry for filters over the rows of one contract table."""
     more = [AS_OF, *(attribute.name for attribute in attributes)]
+    more += [lookup.name for lookup in lookups if table.name in lookup.tables]
     if table.name in CHAINS:
         more += [
             Name(PREVIOUS + name.name, name.type, f"上期{name.zh}", f"Previous {name.en}", name.levels)

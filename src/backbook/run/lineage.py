@@ -105,6 +105,8 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
             attribute.zh,
             attribute.en,
         )
+    for lookup in frozen.lookups:
+        add("lookup", lookup.id, [], lookup.zh, lookup.en)
     for kind, features in (("feature", frozen.features), ("outcome", frozen.outcomes)):
         for feature in features:
             measured = [f"table {feature.table}"] if feature.table else []
@@ -116,7 +118,14 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
                 for column in feature.columns
                 if f"attribute {column}" in nodes and feature.table == "attribute"
             ]
-            add(kind, feature.id, [*measured, *of_attributes, *_keys(feature.reads, gives)], feature.zh, feature.en)
+            looked = [f"lookup {each.id}" for each in feature.lookups]
+            add(
+                kind,
+                feature.id,
+                [*measured, *of_attributes, *looked, *_keys(feature.reads, gives)],
+                feature.zh,
+                feature.en,
+            )
     for tag in frozen.tags:
         add("tag", tag.id, _keys(tag.reads, gives), tag.zh, tag.en)
     for segment in frozen.segments:
