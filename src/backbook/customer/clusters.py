@@ -224,7 +224,8 @@ def _plain(column: Any, logged: bool) -> Any:
 
 
 def find(clusters: Clusters, engine: Engine, rows: Any, key: str, on: date, before: Found | None) -> Found | None:
-    """Groups learned from the rows of a day; None where fewer than two hundred units are to be grouped.
+    """Groups learned from the rows of a day; None where fewer than two hundred units are to be
+    grouped, or where fewer than two of the features tell them apart.
 
     `key` names the unit; `before` are the groups whose names go on.
     """
@@ -240,6 +241,8 @@ def find(clusters: Clusters, engine: Engine, rows: Any, key: str, on: date, befo
     counts = np.maximum(known.sum(axis=0), 1)
     means = np.where(known, x, 0).sum(axis=0) / counts
     spreads = np.sqrt(np.where(known, (x - means) ** 2, 0).sum(axis=0) / counts)
+    if (spreads > 1e-9).sum() < 2:
+        return None
     # What is the same for everybody tells nobody apart, and must not be divided by nothing.
     spreads = np.where(spreads > 1e-9, spreads, 1.0)
     scaled = np.where(known, (x - means) / spreads, 0.0)

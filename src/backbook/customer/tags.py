@@ -8,7 +8,7 @@ it is. The personal tags of a customer who asked that they be deleted are null f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,22 +184,27 @@ def _more_faults(item: Item, measured: set[str]) -> list[Fault]:
     return faults
 
 
-def apply(tags: Sequence[Tag], profile: Profile) -> Profile:
-    """The profile with a yes/no column per tag; tags that read other tags come after them (see `order`)."""
+def apply(tags: Sequence[Tag], profile: Profile, lacking: Collection[str] = ()) -> Profile:
+    """The profile with a yes/no column per tag; tags that read other tags come after them (see `order`).
+
+    `lacking` are the tags that this bank's data make impossible: null for everybody, which nobody need compute.
+    """
     for grain in (ACCOUNT, CUSTOMER):
         waiting = [tag for tag in tags if tag.grain == grain]
         while waiting:
             names = {column for tag in waiting for column in tag.columns}
             ready = [tag for tag in waiting if not tag.reads & names]
             rows = profile.rows(grain, frozenset().union(*(tag.reads for tag in ready)))
-            columns = {name: value for tag in ready for name, value in _columns(tag, rows).items()}
+            columns = {name: value for tag in ready for name, value in _columns(tag, rows, lacking).items()}
             profile = profile.with_columns(grain, columns, rows)
             waiting = [tag for tag in waiting if tag not in ready]
     return profile
 
 
-def _columns(tag: Tag, rows: Any) -> Mapping[str, Any]:
+def _columns(tag: Tag, rows: Any, lacking: Collection[str]) -> Mapping[str, Any]:
     """The tag, and where it holds how sure it is; a personal tag of who had theirs deleted is not known."""
+    if tag.id in lacking:
+        return dict(zip(tag.columns, (ibis.null("boolean"), ibis.null("float64")), strict=False))
     holds = tag.expression.ibis(rows)
     if tag.personal:
         holds = deleted(rows).ifelse(ibis.null("boolean"), holds)

@@ -133,7 +133,9 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
     for score in frozen.scores:
         outcomes = [f"outcome {name}" if f"outcome {name}" in nodes else f"attribute {name}" for name in score.outcomes]
         columns = [word for name in score.yields for word in (name.name, name.zh, name.en)]
-        add("score", score.id, [*_keys(score.reads, gives), *outcomes], score.zh, score.en, columns)
+        asked = [each.reads for each in (score.population, score.exclusions) if each is not None]
+        read = score.reads.union(*asked)
+        add("score", score.id, [*_keys(read, gives), *outcomes], score.zh, score.en, columns)
     for strategy in frozen.strategies:
         add("strategy", strategy.id, _keys(strategy.reads, gives), strategy.label.zh, strategy.label.en)
     return nodes, edges

@@ -139,9 +139,11 @@ def profile(way: Way) -> dict[str, Any]:
         reader = Reader(way.engine, way.writer.head, who.identity)
         built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of)
         early = _without_scores(frozen)
-        whole = _kept(way.engine, extended(built, early, frozen, {}))
         missing = missing_definitions(
             frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
+        )
+        whole = _kept(
+            way.engine, extended(built, early, frozen, {}, {each.id for each in missing if each.kind == "tag"})
         )
         for table, (rows, order) in who.tables.items():
             way.replace(table, rows, order)
