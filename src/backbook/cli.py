@@ -203,6 +203,34 @@ def replay(
         raise typer.Exit(1)
 
 
+class Wish(StrEnum):
+    delete_tags = "delete_tags"
+    non_personalised = "non_personalised"
+
+
+@app.command("wish")
+def wish_(
+    directory: Folder,
+    kind: Annotated[
+        Wish, typer.Argument(help="delete_tags: of the person's traits; non_personalised: no offers in person")
+    ],
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="SYSTEM:PARTY_ID of a record, or a customer")],
+    actor: Annotated[str, typer.Option(help="who takes the wish down")],
+    reason: Annotated[str, typer.Option(help="how and when the customer said it")],
+    at: Annotated[date | None, typer.Option("--at", parser=_date, metavar="DATE", help="the day it was said")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Take down what a customer asks about their data. It binds every run from then on, whatever date the run is for."""
+    # Imported here: what knows identity is large, and few commands need it.
+    from backbook.run.wish import wish
+
+    done = wish(
+        Workspace.open(directory), kind.value, record, actor=actor, reason=reason, at=_moment(at), dry_run=dry_run
+    )
+    _print(done.as_json() if as_json else who.act(done))
+
+
 class _NewByDefault(TyperGroup):
     """`simulate DIR` makes an issuer, as `simulate new DIR` does."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backbook.customer.identity.quality import SUSPECTS
+from backbook.customer.identity.ruled import KINDS
 from backbook.run.show import Lines, table_of
 
 if TYPE_CHECKING:
@@ -109,9 +110,14 @@ def act(done: Act) -> Lines:
         shown = ", ".join(records[:8]) + (f" and {len(records) - 8} more" if len(records) > 8 else "")
         lines.append(f"  {name}: {shown}")
     if done.ruling:
+        back = done.ruling.kind in KINDS
         lines.append(
-            f"It binds every run from {done.ruling.at:%Y-%m-%d} on; run `backbook run DIR --as-of DATE` to see it. "
-            f"Take it back with `backbook identity DIR undo {done.ruling.ruling_id} --actor NAME --reason WHY`."
+            f"It binds every run from {done.ruling.at:%Y-%m-%d} on; run `backbook run DIR --as-of DATE` to see it."
+            + (
+                f" Take it back with `backbook identity DIR undo {done.ruling.ruling_id} --actor NAME --reason WHY`."
+                if back
+                else ""
+            )
         )
     return lines
 
