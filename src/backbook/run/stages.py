@@ -15,6 +15,8 @@ from backbook.customer.identity.people import IDENTITY
 from backbook.customer.order import Link
 from backbook.customer.profile import KEY, Profile
 from backbook.customer.reader import Reader
+from backbook.customer.relations import ORDER, summary, ties
+from backbook.customer.units import units
 from backbook.engine import Engine
 from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
@@ -128,7 +130,9 @@ def profile(way: Way) -> dict[str, Any]:
     with way.engine.scope():
         who = identify(reader, way.as_of, way.workspace.key, frozen.identity, way.progress)
         reader = Reader(way.engine, way.writer.head, who.identity)
-        built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of)
+        whose = units(reader, way.as_of)
+        tied = ties(reader, way.as_of, whose.parties)
+        built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of, whose, ties=tied)
         early = _without_scores(frozen)
         whole = _kept(way.engine, extended(built, early, frozen, {}))
         missing = missing_definitions(
@@ -136,11 +140,15 @@ def profile(way: Way) -> dict[str, Any]:
         )
         for table, (rows, order) in who.tables.items():
             way.replace(table, rows, order)
+        for table, rows in {"tie": tied.tie, "tie_group": tied.group, "tie_crowd": tied.crowd}.items():
+            way.replace(table, rows, [name for name in ORDER if name in rows.columns])
+        told = summary(way.engine, tied)
         _write_profile(way, whole)
         counts = {grain: way.engine.count(whole.at(grain)) for grain in PROFILES}
     way.publish("profile")
     return {
         "identity": who.found,
+        "ties": told,
         "accounts": counts[ACCOUNT],
         "customers": counts[CUSTOMER],
         "features": {grain: sum(feature.at(grain) for feature in frozen.features) for grain in PROFILES},
