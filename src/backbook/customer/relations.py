@@ -415,7 +415,7 @@ def _let_through(node: Node, possible: Sequence[str]) -> set[str]:
         return set.intersection(*(_let_through(arg, possible) for arg in node.args))
     if node.op == "or":
         return set.union(*(_let_through(arg, possible) for arg in node.args))
-    if node.op in ("=", "in") and node.args[0].op == "name" and node.args[0].value == "kind":
-        if all(arg.op == "literal" for arg in node.args[1:]):
-            return {arg.value for arg in node.args[1:]}
+    plain = node.op in ("=", "in") and node.args[0].op == "name" and node.args[0].value == "kind"
+    if plain and all(arg.op == "literal" for arg in node.args[1:]):
+        return {arg.value for arg in node.args[1:]}
     return set(possible)
