@@ -143,8 +143,9 @@ def ties(reader: Reader, as_of: date, parties: Any | None = None) -> Ties:
     found = [_between(shared), _lent(reader, as_of, known)]
     if told is not None:
         told = keep(told)
-        found.append(_both_ways(told.filter(told.customer_id.notnull() & told.other_customer_id.notnull())))
+        found.append(_both_ways(told))
     rows = reduce(lambda one, other: one.union(other), [each for each in found if each is not None])
+    # A tie of one with himself is none; a tie of nobody known is unlike and like nobody, and goes too.
     tie = keep(_once(rows.filter(rows.customer_id != rows.other_customer_id)))
     group = _groups(reader.engine, tie)
     return Ties(tie, shared.drop("key"), group, _members(group), _unknown(reader.engine, told))
