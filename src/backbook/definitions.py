@@ -20,6 +20,7 @@ from backbook.errors import Fault
 
 # kind → (file of many items, its top key) or (folder with one item per file, None)
 LISTS = {
+    "lookup": ("lookups.yaml", "lookups"),
     "feature": ("features.yaml", "features"),
     "outcome": ("outcomes.yaml", "outcomes"),
     "tag": ("tags.yaml", "tags"),

@@ -14,7 +14,7 @@ from typing import Any
 from backbook.customer.definition import Feature
 from backbook.customer.order import in_order
 from backbook.customer.reader import Reader
-from backbook.customer.registry import PREVIOUS, Attribute
+from backbook.customer.registry import Attribute
 from backbook.customer.relations import OTHER, known_kinds, needs
 from backbook.expressions import Expression
 from backbook.expressions.nodes import Node
@@ -76,9 +76,7 @@ def _needs(feature: Feature, reader: Reader, as_of: date, known_by: date) -> str
 
 def _empty(feature: Feature, filled: frozenset[str]) -> set[str]:
     """The columns for want of which the feature is null, or counts what no row can say."""
-    lacking = {
-        column for column in feature.columns if column != "as_of" and column.removeprefix(PREVIOUS) not in filled
-    }
+    lacking = {column for column in feature.columns if column != "as_of" and feature.delivered(column) not in filled}
     empty = (
         set(feature.of.reads & lacking) if feature.of is not None and always_null(feature.of.node, lacking) else set()
     )
@@ -87,7 +85,7 @@ def _empty(feature: Feature, filled: frozenset[str]) -> set[str]:
             empty |= condition.reads & lacking
     if feature.dated is not None and feature.dated not in filled:
         empty.add(feature.dated)
-    return {column.removeprefix(PREVIOUS) for column in empty}
+    return {feature.delivered(column) for column in empty}
 
 
 def source(feature: Feature, reader: Reader) -> str | None:
@@ -160,11 +158,9 @@ def missing_definitions(
 
 
 def _conditions(reader: Any) -> list[Expression]:
-    """What must be known: a tag's expression; each level of a segment that does not step over the unknown."""
-    branches = getattr(reader, "branches", None)
-    if branches is None:
-        return [reader.expression]
-    return [branch.condition for branch in branches if branch.when_unknown == "refer"]
+    """What must be known: a segment says it itself; else the expression."""
+    needed: list[Expression] | None = getattr(reader, "needed", None)
+    return [reader.expression] if needed is None else needed
 
 
 def _lost_of_others(feature: Feature, lacking: Mapping[str, str]) -> set[str]:

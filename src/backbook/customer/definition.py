@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backbook.customer.lookup import Lookup
+from backbook.customer.registry import PREVIOUS
 from backbook.customer.relations import OTHER, ROWS
 from backbook.customer.window import Window
 from backbook.expressions import Expression, Level, Name, Type
@@ -50,6 +52,8 @@ class Feature:
     unit: str = ""
     meaning: tuple[str, str] = ("", "")
     levels: tuple[Level, ...] = ()
+    # The looked-up columns of its table that it reads.
+    lookups: tuple[Lookup, ...] = ()
     place: str = ""
     # "workspace", or the pack it is inherited from.
     origin: str = "workspace"
@@ -69,6 +73,11 @@ class Feature:
     def columns(self) -> frozenset[str]:
         """The columns of its table that a measured feature reads."""
         return frozenset().union(*(part.reads for part in (self.of, self.filter, self.within) if part is not None))
+
+    def delivered(self, column: str) -> str:
+        """The column of the bank's own that a column of a row is told from: a looked-up one from its code."""
+        looked = next((each.of for each in self.lookups if each.id == column), column)
+        return looked.removeprefix(PREVIOUS)
 
     def at(self, grain: str) -> bool:
         """Whether the profile of this grain has it."""

@@ -16,6 +16,7 @@ import ibis
 
 from backbook.customer.availability import Missing, not_available, source
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.lookup import looked_up
 from backbook.customer.measures import by_value, finish
 from backbook.customer.passes import BY_VALUE, IBIS, UNIT, Finish, Pass, over
 from backbook.customer.reader import Reader
@@ -93,7 +94,10 @@ class _Plan:
         self._read(table, name, features)
 
     def _read(self, stored: str, name: str, features: Sequence[Feature]) -> None:
-        self.over(self.reader.rows(stored, self.known_by), TABLES[name], features, f"{stored.replace('.', '_')}_")
+        rows = self.reader.rows(stored, self.known_by)
+        lookups = dict.fromkeys(lookup for feature in features for lookup in feature.lookups)
+        rows = looked_up(self.reader.engine, rows, lookups)
+        self.over(rows, TABLES[name], features, f"{stored.replace('.', '_')}_")
 
     def over(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> None:
         """The passes over these rows."""

@@ -25,6 +25,7 @@ from backbook.customer.definition import ACCOUNT, BOTH, CUSTOMER, Feature
 from backbook.customer.features import measure, measure_over_ties
 from backbook.customer.order import in_order
 from backbook.customer.passes import IBIS
+from backbook.customer.privacy import wishes, with_wishes
 from backbook.customer.reader import Reader
 from backbook.customer.registry import Attribute, key_names
 from backbook.customer.relations import Ties
@@ -152,13 +153,14 @@ def build(
     """
     whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
     keep = reader.engine.cached
+    asked = wishes(reader, whose.parties)
     lacking = {missing.id for missing in missing_definitions(features, attributes, reader, as_of)}
     late = _standing_on_ties(features)
     plain = [feature for feature in features if feature.id not in late]
-    account = keep(_grain(ACCOUNT, plain, attributes, reader, as_of, whose, lacking))
+    account = keep(_grain(ACCOUNT, plain, attributes, reader, as_of, whose, lacking, asked))
     rolled = [feature for feature in plain if feature.rollup and feature.id not in lacking]
     over = rolled_up(rolled, account) if rolled else None
-    customer = _grain(CUSTOMER, plain, attributes, reader, as_of, whose, lacking, over)
+    customer = _grain(CUSTOMER, plain, attributes, reader, as_of, whose, lacking, asked, over)
     if late:
         customer = keep(customer)
         there = [feature for feature in features if feature.id in late and feature.id not in lacking]
@@ -215,6 +217,7 @@ def _grain(
     as_of: date,
     whose: Units,
     lacking: Collection[str],
+    asked: Any,
     over: Any | None = None,
 ) -> Any:
     """One table of the profile. What cannot be had is a null column of its type, which nobody need compute."""
@@ -233,7 +236,7 @@ def _grain(
     read: frozenset[str] = frozenset().union(*(one.reads for one in own))
     null = {one.id: ibis.null(IBIS[one.type]) for one in here if one.id in lacking}
     table = beside(
-        (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]),
+        with_wishes((whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]), asked),
         parts,
         KEY[grain],
         as_of=ibis.literal(as_of),

@@ -20,6 +20,7 @@ from backbook.customer.definition import (
     ROLLUPS,
     Feature,
 )  # fmt: skip
+from backbook.customer.lookup import Lookup
 from backbook.customer.order import Circle, in_order
 from backbook.customer.registry import Attribute, key_names, row_names
 from backbook.customer.relations import OTHER, ROWS
@@ -44,19 +45,25 @@ RESULT = {
 
 
 def read_features(
-    items: Sequence[Item], tables: Mapping[str, Table], attributes: Iterable[Attribute] = ()
+    items: Sequence[Item],
+    tables: Mapping[str, Table],
+    attributes: Iterable[Attribute] = (),
+    lookups: Iterable[Lookup] = (),
 ) -> tuple[list[Feature], list[Fault]]:
     """The features that the items define, in their order, and all that is wrong with them."""
     declared = [attribute for attribute in attributes if attribute.purpose != "outcome"]
-    return _Reading("feature", {**tables, **ROWS}, declared).read(items)
+    return _Reading("feature", {**tables, **ROWS}, declared, list(lookups)).read(items)
 
 
 def read_outcomes(
-    items: Sequence[Item], tables: Mapping[str, Table], attributes: Iterable[Attribute] = ()
+    items: Sequence[Item],
+    tables: Mapping[str, Table],
+    attributes: Iterable[Attribute] = (),
+    lookups: Iterable[Lookup] = (),
 ) -> tuple[list[Feature], list[Fault]]:
     """The same for outcomes: windows look ahead, and the attributes are those whose purpose is `outcome`."""
     declared = [attribute for attribute in attributes if attribute.purpose == "outcome"]
-    return _Reading("outcome", tables, declared).read(items)
+    return _Reading("outcome", tables, declared, list(lookups)).read(items)
 
 
 @dataclass
@@ -64,6 +71,7 @@ class _Reading:
     kind: str
     tables: Mapping[str, Table]
     attributes: Sequence[Attribute]
+    lookups: Sequence[Lookup] = ()
     faults: list[Fault] = field(default_factory=list)
 
     def read(self, items: Sequence[Item]) -> tuple[list[Feature], list[Fault]]:
@@ -150,7 +158,12 @@ class _Reading:
         return Feature(
             **_labels(item, self.kind), type=type, table=table, measure=measure, of=of, filter=condition,
             within=within, dated=dated, window=window, none=none, levels=levels,
+            lookups=self._looked_up(str(table), of, condition, within),
         )  # fmt: skip
+
+    def _looked_up(self, table: str, *parts: Expression | None) -> tuple[Lookup, ...]:
+        read = frozenset[str]().union(*(part.reads for part in parts if part is not None))
+        return tuple(each for each in self.lookups if each.id in read and table in each.tables)
 
     def _row_names(self, item: Item, table: Any, others: Sequence[Name] = ()) -> Names | None:
         base = str(table).partition(".")[0]
@@ -169,7 +182,7 @@ class _Reading:
                 item, "table", f"the rows of '{table}' belong to nobody.", "Choose a table of accounts or people."
             )
             return None
-        return row_names(columns, self.attributes if base == "attribute" else (), others)
+        return row_names(columns, self.attributes if base == "attribute" else (), self.lookups, others)
 
     def _circle(self, item: Item, late: Mapping[str, tuple[str, ...]]) -> bool:
         """Whether it reads of another customer what stands on that one's ties, which would have to be known before."""

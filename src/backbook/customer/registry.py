@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
+from backbook.customer.lookup import Lookup
 from backbook.customer.relations import OTHER
 from backbook.expressions import Name, Names, Type
 from backbook.sources.table import Table
@@ -23,6 +24,11 @@ OWNER = (
     Name("customer_id", Type.TEXT, "客户编号", "Customer"),
     Name("system", Type.TEXT, "来源系统", "Source system"),
     Name("party_id", Type.TEXT, "客户记录号", "Party record"),
+)
+# What a customer asked for; see `privacy`.
+WISHES = (
+    Name("tags_deleted", Type.YESNO, "已删除标签", "Tags deleted"),
+    Name("non_personalised", Type.YESNO, "非个性化", "Nothing in person"),
 )
 # Rows that follow one another, so that a filter may compare with the row before: `previous_amount`.
 CHAINS = {
@@ -51,13 +57,19 @@ class Attribute(Protocol):
 
 
 def key_names(grain: str) -> tuple[Name, ...]:
-    """The columns that every profile of the grain has, and the date it is for."""
-    return (*KEYS[grain], *OWNER, AS_OF)
+    """The columns that every profile of the grain has: keys, what the customer asked for, and the date it is for."""
+    return (*KEYS[grain], *OWNER, *WISHES, AS_OF)
 
 
-def row_names(table: Table, attributes: Iterable[Attribute] = (), others: Iterable[Name] = ()) -> Names:
+def row_names(
+    table: Table,
+    attributes: Iterable[Attribute] = (),
+    lookups: Iterable[Lookup] = (),
+    others: Iterable[Name] = (),
+) -> Names:
     """The registry for filters over the rows of one table; `others` are the profile of the other customer of a tie."""
     more = [AS_OF, *(attribute.name for attribute in attributes)]
+    more += [lookup.name for lookup in lookups if table.name in lookup.tables]
     if "other_customer_id" in table:
         more += [replace(name, name=OTHER + name.name) for name in others]
     if table.name in CHAINS:

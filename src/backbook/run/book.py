@@ -13,6 +13,7 @@ import ibis
 
 from backbook.customer import profile as profiles
 from backbook.customer import segments, tags
+from backbook.customer.clusters import Clusters
 from backbook.customer.definition import Feature
 from backbook.customer.order import Link
 from backbook.customer.passes import IBIS
@@ -95,14 +96,24 @@ class Book:
         return found
 
 
-def extended(profile: Profile, links: Sequence[Link], frozen: Frozen, versions: Mapping[str, Version]) -> Profile:
-    """The profile with the tags, segments and scores of `links`; those that can stand side by side are added at once."""
+def extended(
+    profile: Profile,
+    links: Sequence[Link],
+    frozen: Frozen,
+    versions: Mapping[str, Version],
+    lacking: Collection[str] = (),
+) -> Profile:
+    """The profile with the tags, segments and scores of `links`; those that can stand side by side are added at once.
+
+    `lacking` are tags that cannot be had from this bank's data.
+    """
     waiting = list(links)
     while waiting:
         pending = frozenset().union(*(link.gives for link in waiting))
         ready = [link for link in waiting if not link.reads & (pending - link.gives)]
-        profile = tags.apply([frozen.tag(link.id) for link in ready if link.kind == "tag"], profile)
-        profile = segments.apply([frozen.segment(link.id) for link in ready if link.kind == "segment"], profile)
+        profile = tags.apply([frozen.tag(link.id) for link in ready if link.kind == "tag"], profile, lacking)
+        placed = [frozen.segment(link.id) for link in ready if link.kind == "segment"]
+        profile = segments.apply([each for each in placed if not isinstance(each, Clusters)], profile)
         for link in ready:
             if link.kind == "score":
                 profile = scored(profile, frozen, link.id, versions)[0]

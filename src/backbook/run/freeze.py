@@ -13,12 +13,16 @@ from typing import Any
 
 import sqlglot
 
+from backbook.customer.clusters import Clusters
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
 from backbook.customer.identity.terms import Terms, read_terms
+from backbook.customer.lookup import Lookup, read_lookups
 from backbook.customer.order import Link, order
 from backbook.customer.profile import outcome_names, profile_names
+from backbook.customer.purpose import purpose_faults
+from backbook.customer.ranked import Ranked
 from backbook.customer.reading import read_features, read_outcomes
-from backbook.customer.segments import Segment, read_segments, segment_names
+from backbook.customer.segments import Partition, read_segments, segment_names
 from backbook.customer.tags import Tag, read_tags, tag_names
 from backbook.engine import DIALECT
 from backbook.errors import BadDefinition, Fault
@@ -47,13 +51,14 @@ class Frozen:
     features: Sequence[Feature]
     outcomes: Sequence[Feature]
     tags: Sequence[Tag]
-    segments: Sequence[Segment]
+    segments: Sequence[Partition]
     scores: Sequence[Score]
     strategies: Sequence[Strategy]
     names: Mapping[str, Names]
     outcome_names: Mapping[str, Names]
     book: Mapping[str, Any] = field(default_factory=dict)
     identity: Terms = field(default_factory=Terms)
+    lookups: Sequence[Lookup] = ()
 
     @cached_property
     def order(self) -> list[Link]:
@@ -65,6 +70,7 @@ class Frozen:
     def bundle(self) -> Bundle:
         kinds: Mapping[str, Sequence[Any]] = {
             "attribute": self.attributes,
+            "lookup": self.lookups,
             "feature": self.features,
             "outcome": self.outcomes,
             "tag": self.tags,
@@ -85,7 +91,7 @@ class Frozen:
     def tag(self, id: str) -> Tag:
         return next(tag for tag in self.tags if tag.id == id)
 
-    def segment(self, id: str) -> Segment:
+    def segment(self, id: str) -> Partition:
         return next(segment for segment in self.segments if segment.id == id)
 
 
@@ -120,18 +126,25 @@ def read(workspace: Workspace) -> tuple[Frozen, list[Fault]]:
             mappings.append(mapping)
     attributes, wrong = read_attributes(workspace.items("attribute"))
     faults += wrong
-    features, wrong = read_features(workspace.items("feature"), TABLES, attributes)
+    lookups, wrong = read_lookups(workspace.items("lookup"), TABLES)
     faults += wrong
-    outcomes, wrong = read_outcomes(workspace.items("outcome"), TABLES, attributes)
+    features, wrong = read_features(workspace.items("feature"), TABLES, attributes, lookups)
+    faults += wrong
+    outcomes, wrong = read_outcomes(workspace.items("outcome"), TABLES, attributes, lookups)
     faults += wrong
     names, wrong = _names(workspace, features, attributes)
     faults += wrong
     outcome_registry = {grain: outcome_names(grain, outcomes, attributes) for grain in GRAINS}
-    tags, wrong = read_tags(workspace.items("tag"), names[ACCOUNT], names[CUSTOMER])
+    tags, wrong = read_tags(workspace.items("tag"), names[ACCOUNT], names[CUSTOMER], features)
     faults += wrong
     segments, wrong = read_segments(workspace.items("segment"), names[ACCOUNT], names[CUSTOMER])
     faults += wrong
-    scores, wrong = read_scores(workspace.items("score"), _columns(names, outcome_registry, attributes))
+    faults += purpose_faults(
+        [*tags, *segments], [*workspace.items("tag"), *workspace.items("segment")], features, attributes
+    )
+    whole = _of_the_whole_book(tags, segments)
+    columns = _columns({grain: _but(names[grain], whole) for grain in GRAINS}, outcome_registry, attributes)
+    scores, wrong = read_scores(workspace.items("score"), columns)
     faults += wrong
     strategies, wrong = read_strategies(workspace.items("strategy"), names[ACCOUNT])
     faults += wrong
@@ -139,7 +152,7 @@ def read(workspace: Workspace) -> tuple[Frozen, list[Fault]]:
     faults += wrong
     frozen = Frozen(
         inputs, mappings, attributes, features, outcomes, tags, segments, scores, strategies, names, outcome_registry,
-        _book(workspace), identity,
+        _book(workspace), identity, lookups,
     )  # fmt: skip
     return frozen, sorted(faults + _circle(frozen))
 
@@ -164,6 +177,27 @@ def _names(
     except BadDefinition as clash:
         empty = {grain: profile_names(grain, features, attributes=()) for grain in GRAINS}
         return empty, list(clash.faults) or [Fault("", None, str(clash))]
+
+
+def _of_the_whole_book(tags: Sequence[Tag], segments: Sequence[Partition]) -> frozenset[str]:
+    """What is known only when the whole book is looked at, directly or through another: ranks and found groups."""
+    found = {each.id for each in segments if isinstance(each, Ranked | Clusters)}
+    while True:
+        more = {each.id for each in (*tags, *segments) if {_bare(name) for name in each.reads} & found} - found
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def _but(names: Names, whole: frozenset[str]) -> Names:
+    """The registry for scores: they are learned from samples of past days, where a rank in the book is not known."""
+    why = "stands for a rank or group within the whole book, which a sample of a past day does not know"
+    kept = [name for name in names if _bare(name.name) not in whole]
+    return Names(names.row_kind, kept, names.missing | {name.name: why for name in names if _bare(name.name) in whole})
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _columns(names: Mapping[str, Names], outcomes: Mapping[str, Names], attributes: Sequence[Attribute]) -> Columns:

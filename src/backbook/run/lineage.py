@@ -106,6 +106,8 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
             attribute.zh,
             attribute.en,
         )
+    for lookup in frozen.lookups:
+        add("lookup", lookup.id, [], lookup.zh, lookup.en)
     for kind, features in (("feature", frozen.features), ("outcome", frozen.outcomes)):
         for feature in features:
             measured = [f"table {feature.table}"] if feature.table else []
@@ -118,7 +120,14 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
                 for column in feature.columns
                 if f"attribute {column}" in nodes and feature.table == "attribute"
             ]
-            add(kind, feature.id, [*measured, *of_attributes, *_keys(feature.reads, gives)], feature.zh, feature.en)
+            looked = [f"lookup {each.id}" for each in feature.lookups]
+            add(
+                kind,
+                feature.id,
+                [*measured, *of_attributes, *looked, *_keys(feature.reads, gives)],
+                feature.zh,
+                feature.en,
+            )
     for tag in frozen.tags:
         add("tag", tag.id, _keys(tag.reads, gives), tag.zh, tag.en)
     for segment in frozen.segments:
@@ -126,7 +135,9 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
     for score in frozen.scores:
         outcomes = [f"outcome {name}" if f"outcome {name}" in nodes else f"attribute {name}" for name in score.outcomes]
         columns = [word for name in score.yields for word in (name.name, name.zh, name.en)]
-        add("score", score.id, [*_keys(score.reads, gives), *outcomes], score.zh, score.en, columns)
+        asked = [each.reads for each in (score.population, score.exclusions) if each is not None]
+        read = score.reads.union(*asked)
+        add("score", score.id, [*_keys(read, gives), *outcomes], score.zh, score.en, columns)
     for strategy in frozen.strategies:
         add("strategy", strategy.id, _keys(strategy.reads, gives), strategy.label.zh, strategy.label.en)
     return nodes, edges

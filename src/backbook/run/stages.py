@@ -8,12 +8,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from backbook.customer import profile as profiles
 from backbook.customer.availability import missing_definitions
+from backbook.customer.clusters import Clusters, Found, find, told_apart, value
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.identity.people import IDENTITY
 from backbook.customer.order import Link
 from backbook.customer.profile import KEY, Profile
+from backbook.customer.ranked import Ranked, cuts
 from backbook.customer.reader import Reader
 from backbook.customer.relations import ORDER, summary, ties
 from backbook.customer.units import units
@@ -34,6 +38,10 @@ from backbook.strategy import decide as strategies
 from backbook.workspace import Workspace
 
 PROFILES = {ACCOUNT: "profile.account", CUSTOMER: "profile.customer"}
+# Links that need a version which was learned.
+LEARNED = ("score", "cluster")
+# Ranked segments: from where to where a level goes. Groups found: their centres, and what sets each apart.
+CUTS, GROUPS, APART = "segment_cut", "segment_found", "segment_apart"
 
 
 @dataclass
@@ -53,6 +61,7 @@ class Way:
     drawn_by: Callable[[], str] = library.made
     found: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
+    groups: dict[str, Found] = field(default_factory=dict)
 
     @property
     def engine(self) -> Engine:
@@ -134,9 +143,11 @@ def profile(way: Way) -> dict[str, Any]:
         tied = ties(reader, way.as_of, whose.parties)
         built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of, whose, ties=tied)
         early = _without_scores(frozen)
-        whole = _kept(way.engine, extended(built, early, frozen, {}))
         missing = missing_definitions(
             frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
+        )
+        whole = _kept(
+            way.engine, extended(built, early, frozen, {}, {each.id for each in missing if each.kind == "tag"})
         )
         for table, (rows, order) in who.tables.items():
             way.replace(table, rows, order)
@@ -189,11 +200,14 @@ def score(way: Way) -> dict[str, Any]:
         given: list[Any] = []
         waiting = [link for link in frozen.order if link not in _without_scores(frozen)]
         while waiting:
-            # Up to the next score; what stands between two scores is added in one go.
-            until = next((place for place, link in enumerate(waiting) if link.kind == "score"), len(waiting))
+            # Up to the next score or search for groups; what stands between is added in one go.
+            until = next((place for place, link in enumerate(waiting) if link.kind in LEARNED), len(waiting))
             if until:
                 whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions))
             for link in waiting[until : until + 1]:
+                if link.kind == "cluster":
+                    whole = _grouped(way, whole, link)
+                    continue
                 # A score is narrow: it is kept alone and joined, and the wide table is written once for all.
                 whole, table = scored(whole, frozen, link.id, way.versions, keep=engine.cached)
                 if table is not None:
@@ -201,6 +215,7 @@ def score(way: Way) -> dict[str, Any]:
             waiting = waiting[until + 1 :]
         whole = _kept(engine, whole)
         _write_profile(way, whole)
+        _write_cuts(way, whole)
         if given:
             way.replace("score", _stacked(given), ["score", "unit"])
         rows = {link.id: engine.count(table) for link, table in zip(_scored_links(way), given, strict=True)}
@@ -299,11 +314,54 @@ def _without_scores(frozen: Frozen) -> list[Link]:
     late: set[str] = set()
     early = []
     for link in frozen.order:
-        if link.kind == "score" or link.reads & late:
+        if link.kind in LEARNED or link.reads & late:
             late |= link.gives
         else:
             early.append(link)
     return early
+
+
+def _grouped(way: Way, whole: Profile, link: Link) -> Profile:
+    """The profile with the groups that an algorithm finds; they hold until they are found anew."""
+    clusters = way.frozen.segment(link.id)
+    assert isinstance(clusters, Clusters)
+    rows = whole.rows(clusters.grain, clusters.reads)
+    before = _found_groups(way, clusters.id)
+    found = before if before is not None and before.holds(clusters, way.as_of) else None
+    if found is None:
+        way.progress(clusters.en)
+        found = find(clusters, way.engine, rows, KEY[clusters.grain], way.as_of, before)
+    if found is not None:
+        way.groups[clusters.id] = found
+    return whole.with_columns(clusters.grain, {clusters.id: value(clusters, found, rows)}, rows)
+
+
+def _found_groups(way: Way, segment: str) -> Found | None:
+    """The groups in use on this day, else on the latest day before it."""
+    manifest = way.writer.head.manifest(GROUPS)
+    parts = sorted({file.part for file in manifest.files if file.part <= way.part}) if manifest else []
+    for part in reversed(parts):
+        rows = way.engine.parquet(way.writer.head.files(GROUPS, part=part))
+        for row in way.engine.rows(rows.filter(rows.segment == segment)):
+            return Found.read(row["found"])
+    return None
+
+
+def _write_cuts(way: Way, whole: Profile) -> None:
+    """Where the levels of ranked segments lie, which groups were found, and what sets each apart."""
+    ranks = [each for each in way.frozen.segments if isinstance(each, Ranked)]
+    if ranks:
+        way.replace(
+            CUTS,
+            _stacked([cuts(each, whole.rows(each.grain, each.reads)) for each in ranks]),
+            ["segment", "cell", "level"],
+        )
+    if way.groups:
+        table = pa.table({"segment": list(way.groups), "found": [found.as_json() for found in way.groups.values()]})
+        way.replace(GROUPS, way.engine.table(table), ["segment"])
+        apart = [told_apart(each, way.groups[each.id], whole.at(each.grain))
+                 for each in way.frozen.segments if isinstance(each, Clusters) and each.id in way.groups]  # fmt: skip
+        way.replace(APART, _stacked(apart), ["segment", "level", "feature"])
 
 
 def _scored_links(way: Way) -> list[Link]:
