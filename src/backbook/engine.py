@@ -108,9 +108,11 @@ class Engine:
     def write(self, table: Any, path: Path, *, order_by: Sequence[str] = ()) -> int:
         """Write one Parquet file ordered by `order_by`; returns its rows."""
         text = self._query(table.order_by(list(order_by)) if order_by else table)
+        # The first level: names and numbers come out no larger than with the third, in two thirds of the time.
         path.parent.mkdir(parents=True, exist_ok=True)
         written = self.command(
-            f"COPY ({text}) TO {_text(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
+            f"COPY ({text}) TO {_text(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
+            f"ROW_GROUP_SIZE {ROWS_PER_GROUP})"
         ).fetchall()
         return int(written[0][0])
 

@@ -120,7 +120,9 @@ def test_every_tag_and_segment_of_the_pack_gives_a_column_in_the_order_of_readin
         columns = {name.rpartition(".")[2] for name in link.gives}
         grain = next(iter(link.gives)).partition(".")[0]
         assert columns <= set(profile.at(grain).columns), link.label
-    stages = {row["account_id"]: row["lifecycle"] for row in engine.rows(profile.account.select("account_id", "lifecycle"))}
+    stages = {
+        row["account_id"]: row["lifecycle"] for row in engine.rows(profile.account.select("account_id", "lifecycle"))
+    }
     assert stages.keys() == {"a", "b"}
 
 

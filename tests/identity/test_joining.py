@@ -229,3 +229,21 @@ def test_no_clear_word_is_needed_to_find_who_may_be_the_same(engine):
         one, other = (engine.arrow(made.keys(engine, of, secret)) for secret in ("a", "b"))
         assert set(one["key"].to_pylist()).isdisjoint(other["key"].to_pylist())
         assert engine.rows(made.met(engine, made.keys(engine, of, "a"))) == [{"left": 0, "right": 1}]
+
+
+def test_whom_new_records_meet_is_whom_they_meet_when_all_are_asked(engine):
+    drawn = random.Random(5)
+    # Keys of very different crowds, so that some are full before the new come and others only with them.
+    rows = {(drawn.randint(0, 399), 0, drawn.choice([drawn.randint(0, 9), drawn.randint(10, 30), drawn.randint(31, 400)])) for _ in range(1_200)}  # fmt: skip
+    new = {id for id in range(400) if id % 9 == 0}
+
+    def table(rows):
+        ids, kinds, keys = zip(*sorted(rows), strict=True)
+        return engine.table(pa.table({"id": pa.array(ids, pa.int64()), "kind": pa.array(kinds, pa.uint8()), "key": pa.array(keys, pa.uint64())}))  # fmt: skip
+
+    def pairs(found):
+        return {(row["left"], row["right"]) for row in engine.rows(found)}
+
+    told, keys = table(row for row in rows if row[0] not in new), table(row for row in rows if row[0] in new)
+    whole = {pair for pair in pairs(made.met(engine, table(rows))) if new & set(pair)}
+    assert whole and pairs(made.met_by(engine, told, keys)) == whole

@@ -142,6 +142,17 @@ def with_bits(engine: Engine, of: Comparable, table: Any, records: int) -> Compa
     return Comparable(engine.cached(people), engine.cached(words), engine.cached(of.phones))
 
 
+def together(engine: Engine, one: Comparable, other: Comparable) -> Comparable:
+    """Records of two lots as one lot."""
+    text = "SELECT * FROM a UNION ALL BY NAME SELECT * FROM b"
+    both = {
+        "people": (one.people, other.people),
+        "words": (one.words, other.words),
+        "phones": (one.phones, other.phones),
+    }
+    return Comparable(**{name: engine.cached(engine.sql(text, {"a": a, "b": b})) for name, (a, b) in both.items()})
+
+
 # ── where pairs meet ────────────────────────────────────────────────────────────────────────────────────────
 
 # kind → SELECT id, key over p (people), s (sounds), d (streets), x (pairs of sounds' beginnings), f (phones)
@@ -195,15 +206,23 @@ def met(engine: Engine, keys: Any) -> Any:
 
 
 def met_by(engine: Engine, told: Any, keys: Any) -> Any:
-    """The pairs of which at least one has the new `keys`; `told` are the keys of all others."""
+    """The pairs of which at least one has the new `keys`; `told` are the keys of all others.
+
+    Most of what is told stands at crowded keys, such as a family name alone: those are counted, and never gathered.
+    """
+    crowd = engine.cached(engine.sql(
+        f"SELECT kind, key FROM t SEMI JOIN k USING (kind, key) GROUP BY kind, key HAVING count(*) >= {MOST_AT_KEY}",
+        {"t": told, "k": keys}))  # fmt: skip
+    free = engine.cached(
+        engine.sql("SELECT id, kind, key FROM k ANTI JOIN c USING (kind, key)", {"k": keys, "c": crowd})
+    )
     text = f"""
-        WITH wanted AS (SELECT DISTINCT kind, key FROM k),
-        mine AS (SELECT id, kind, key, true AS fresh FROM k UNION ALL SELECT id, kind, key, false FROM t SEMI JOIN wanted USING (kind, key)),
+        WITH mine AS (SELECT *, true AS fresh FROM k UNION ALL SELECT id, kind, key, false FROM t SEMI JOIN k USING (kind, key)),
         shared AS (SELECT kind, key FROM mine GROUP BY kind, key HAVING count(*) BETWEEN 2 AND {MOST_AT_KEY}),
         kept AS (SELECT * FROM mine SEMI JOIN shared USING (kind, key))
         SELECT DISTINCT least(a.id, b.id) AS "left", greatest(a.id, b.id) AS "right" FROM kept a JOIN kept b
         ON a.key = b.key AND a.kind = b.kind AND a.id <> b.id WHERE a.fresh"""
-    return engine.cached(engine.sql(text, {"k": keys, "t": told}))
+    return engine.cached(engine.sql(text, {"k": free, "t": told}))
 
 
 # ── what a word says, kept without the word ─────────────────────────────────────────────────────────────────

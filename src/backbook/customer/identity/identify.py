@@ -39,7 +39,7 @@ from backbook.customer.identity.lasting import named, with_lineage
 from backbook.customer.identity.linkage import FLOOR, LEAST_TO_LEARN, MOST, Model
 from backbook.customer.identity.people import IDENTITY
 from backbook.customer.identity.quality import QUALITY, SUSPECT, quality, suspects
-from backbook.customer.identity.records import clear, owners, phones, records
+from backbook.customer.identity.records import OF_OWNERS, PEOPLE, clear, crowded, owners, phones, records
 from backbook.customer.identity.ruled import KINDS, Rulings, rulings
 from backbook.customer.identity.terms import Terms
 from backbook.customer.reader import Reader
@@ -81,7 +81,7 @@ def identify(reader: Reader, as_of: date, key: bytes, terms: Terms, tell: Tell =
 
 
 class _Once(Reader):
-    """Party records are asked for again and again: they are gathered once."""
+    """Party records, accounts and cards are asked for again and again: they are gathered once."""
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(reader.engine, reader.head, reader.who)
@@ -90,9 +90,15 @@ class _Once(Reader):
 
     def rows(self, table: str, known_by: date) -> Any | None:
         if (table, known_by) not in self._rows:
-            rows = self._reader.rows(table, known_by)
-            self._rows[table, known_by] = self.engine.cached(rows) if table == "party" and rows is not None else rows
+            self._rows[table, known_by] = self._gathered(table, self._reader.rows(table, known_by))
         return self._rows[table, known_by]
+
+    def _gathered(self, table: str, rows: Any | None) -> Any | None:
+        if rows is None or table not in PEOPLE:
+            return rows
+        return self.engine.cached(
+            rows if table == "party" else rows.select(*[column for column in OF_OWNERS if column in rows.columns])
+        )
 
 
 class _Identification:
@@ -101,6 +107,7 @@ class _Identification:
         self.engine: Engine = reader.engine
         self.secret = subkey(key, "identity keys").hex()
         self.before = _day_before(reader, as_of)
+        self.crowded = {column: crowded(reader, as_of, column) for column in ("phone_hash", "email_hash")}
         # Weights that still hold where the book must be linked anew: after a rotation of the key, or with a day lost.
         self._taught: Model | None = None
         nobody = pa.table({"left": pa.array([], pa.int64()), "right": pa.array([], pa.int64())})
@@ -108,10 +115,12 @@ class _Identification:
         self._moved: Any = self.engine.table(nobody)
 
     def run(self) -> Identified:
-        present = self.engine.cached(records(self.reader, self.as_of))
-        count = self.engine.count(present)
-        model, chain = self._model_before(count)
-        numbered = self._numbered(present, anew=model is None)
+        model, chain = self._model_before()
+        numbered = self._numbered(anew=model is None)
+        count = self.engine.count(numbered)
+        if self._taught is not None and count > OUTGROWN * self._taught.records:
+            model = self._taught = None
+            numbered = self._numbered(anew=True)
         linked_on = model is not None
         if model is None:
             pairs, model, more = self._linked_anew(numbered, count, self._taught)
@@ -148,7 +157,7 @@ class _Identification:
         return {"edition": EDITION, "kept_phones": list(self.terms.kept_phones),
                 "key": hashlib.sha256(self.secret.encode()).hexdigest()[:16]}  # fmt: skip
 
-    def _model_before(self, count: int) -> tuple[Model | None, list[str]]:
+    def _model_before(self) -> tuple[Model | None, list[str]]:
         row = self._read(MODEL, self.before)
         if row is None:
             return None, []
@@ -158,7 +167,7 @@ class _Identification:
         links = dict(json.loads(said["chain"]))
         whole = all(self._mark(part) == mark for part, mark in links.items())
         terms, now = json.loads(said["terms"]), self._link_terms()
-        if terms | {"key": ""} != now | {"key": ""} or count > OUTGROWN * model.records:
+        if terms | {"key": ""} != now | {"key": ""}:
             return None, []
         self._taught = model
         return (model, [*links, str(self.before)]) if terms == now and whole else (None, [])
@@ -174,17 +183,22 @@ class _Identification:
 
     # ── numbers ──
 
-    def _numbered(self, present: Any, *, anew: bool) -> Any:
+    def _numbered(self, *, anew: bool) -> Any:
         """id, system, party_id, since, content, is_new. A record that has changed gets another number."""
+        present = records(self.reader, self.as_of)
         old = None if anew else self._read(RECORDS, self.before)
         if old is None:
             text = "SELECT row_number() OVER (ORDER BY system, party_id) - 1 AS id, *, true AS is_new FROM p"
             return self.engine.cached(self.engine.sql(text, {"p": present}))
+        # Only the new ones are counted through, and so sorted.
+        known = self.engine.cached(self.engine.sql(
+            """SELECT o.id, p.*, o.id IS NULL AS is_new
+               FROM p LEFT JOIN o ON o.system = p.system AND o.party_id = p.party_id AND o.content = p.content""",
+            {"p": present, "o": old}))  # fmt: skip
         text = """
-            SELECT coalesce(o.id, (SELECT max(id) FROM o) + row_number() OVER (PARTITION BY o.id IS NULL ORDER BY p.system, p.party_id)) AS id,
-                   p.*, o.id IS NULL AS is_new
-            FROM p LEFT JOIN o ON o.system = p.system AND o.party_id = p.party_id AND o.content = p.content"""
-        return self.engine.cached(self.engine.sql(text, {"p": present, "o": old}))
+            SELECT (SELECT max(id) FROM o) + row_number() OVER (ORDER BY system, party_id) AS id, * EXCLUDE (id) FROM k WHERE is_new
+            UNION ALL SELECT * FROM k WHERE NOT is_new"""
+        return self.engine.cached(self.engine.sql(text, {"k": known, "o": old}))
 
     # ── pairs ──
 
@@ -218,25 +232,29 @@ class _Identification:
         engine = self.engine
         new = engine.cached(engine.sql("SELECT * EXCLUDE (is_new) FROM n WHERE is_new", {"n": numbered}))
         self._compared = engine.count(new)
-        old_pairs = self._read(PAIRS, self.before)
-        lasting = engine.cached(engine.sql(
-            'SELECT q.* FROM q SEMI JOIN n ON n.id = q."left" SEMI JOIN n ON n.id = q."right"',
-            {"q": old_pairs, "n": numbered}))  # fmt: skip
+        told = self._stacked(KEYS, chain)
+        # The few who are gone are left out, rather than all who stayed let in: theirs is the shorter list.
+        gone = engine.cached(engine.sql(
+            """SELECT id FROM (SELECT unnest(range(greatest((SELECT max(id) FROM o), (SELECT max(id) FROM k)) + 1)) AS id)
+               ANTI JOIN n USING (id)""",
+            {"o": self._read(RECORDS, self.before), "k": told, "n": numbered}))  # fmt: skip
+        told = engine.sql("SELECT k.* FROM k ANTI JOIN g USING (id)", {"k": told, "g": gone})
+        lasting = engine.sql('SELECT q.* FROM q ANTI JOIN g ON g.id = q."left" ANTI JOIN g ON g.id = q."right"',
+                             {"q": self._read(PAIRS, self.before), "g": gone})  # fmt: skip
         words = self._stacked(WORDS, chain[:1])
         mine = self._comparable(new)
         fresh = made.with_bits(engine, mine, made.known_words(engine, mine, words, self.secret), model.records)
         keys = made.keys(engine, fresh, self.secret)
         self.tell("who may be the same")
-        told = engine.sql("SELECT k.id, k.kind, k.key FROM k SEMI JOIN n USING (id)",
-                          {"k": self._stacked(KEYS, chain), "n": numbered})  # fmt: skip
         met = made.met_by(engine, told, keys)
         self.tell("comparing")
         wanted = self._with_owners(numbered, met, new, lasting)
         who = engine.cached(engine.sql(
-            'SELECT n.* EXCLUDE (is_new) FROM n SEMI JOIN (SELECT "left" AS id FROM q UNION SELECT "right" FROM q) q USING (id)',
+            'SELECT n.* EXCLUDE (is_new) FROM n SEMI JOIN (SELECT "left" AS id FROM q UNION SELECT "right" FROM q) q USING (id) WHERE NOT is_new',
             {"n": numbered, "q": wanted}))  # fmt: skip
-        of = self._comparable(who)
-        of = made.with_bits(engine, of, made.known_words(engine, of, words, self.secret), model.records)
+        others = self._comparable(who)
+        others = made.with_bits(engine, others, made.known_words(engine, others, words, self.secret), model.records)
+        of = made.together(engine, fresh, others)
         weighed = self._weighed(numbered, model, linkage.measured(engine, of, wanted))
         text = 'SELECT * FROM l ANTI JOIN m ON m."left" = l."left" AND m."right" = l."right" UNION ALL BY NAME SELECT * FROM w'
         pairs = engine.cached(engine.sql(text, {"l": lasting, "m": self._moved, "w": weighed}))
@@ -248,8 +266,9 @@ class _Identification:
 
     def _comparable(self, of: Any) -> made.Comparable:
         of = of.select("id", "system", "party_id", "since")
-        rows = clear(self.reader, self.key, self.as_of, of)
-        return made.comparable(self.engine, rows, phones(self.reader, self.as_of, of, self.terms.kept_phones))
+        rows = clear(self.reader, self.key, self.as_of, of, self.crowded["email_hash"])
+        numbers = phones(self.reader, self.as_of, of, self.terms.kept_phones, self.crowded["phone_hash"])
+        return made.comparable(self.engine, rows, numbers)
 
     def _owners(self, numbered: Any) -> Any | None:
         both = owners(self.reader, self.as_of)
@@ -258,7 +277,8 @@ class _Identification:
         text = """SELECT DISTINCT least(l.id, r.id) AS "left", greatest(l.id, r.id) AS "right" FROM b
             JOIN n l ON l.system = b.left_system AND l.party_id = b.left_party
             JOIN n r ON r.system = b.right_system AND r.party_id = b.right_party"""
-        return self.engine.cached(self.engine.sql(text, {"b": both, "n": numbered}))
+        # Few: gathered first, so that they are looked up among the records, and not the records among them.
+        return self.engine.cached(self.engine.sql(text, {"b": self.engine.cached(both), "n": numbered}))
 
     def _with_owners(self, numbered: Any, met: Any, new: Any, lasting: Any) -> Any:
         """The pairs that met and those that own together: of new records, and of old ones whose ownership has moved."""
@@ -303,33 +323,30 @@ class _Identification:
         self.tell("who is who")
         engine = self.engine
         before, lineage = self._read(IDENTITY, self.before), self._read(LINEAGE, self.before)
-        touched = self._touched(numbered, pairs, before) if linked_on and before is not None else None
+        touched = self._touched(numbered, pairs, before, lineage) if linked_on and before is not None else None
         if touched is None:
             tables, told, closed = self._grouped(numbered, pairs, before, lineage)
         else:
-            mine, others = touched
+            mine, names = touched
             inside = engine.sql(
                 'SELECT q.* FROM q SEMI JOIN m ON m.id = q."left" SEMI JOIN m ON m.id = q."right"',
                 {"q": pairs, "m": mine},
             )
-            tables, told, closed = self._grouped(
-                mine, inside, _but(engine, before, others), _but(engine, lineage, others)
-            )
-            tables = self._with_others(tables, others, before, lineage)
+            again = engine.cached(_of(engine, before, names))
+            tables, told, closed = self._grouped(mine, inside, again, engine.cached(_of(engine, lineage, names)))
+            tables = self._with_others(tables, names, again, before, lineage)
         identity, review = tables[IDENTITY][0], tables[REVIEW][0]
+        measures = quality(engine, identity, tables[LINEAGE][0], self.as_of, review)
         tables |= {
             RECORDS: (numbered.select("id", "system", "party_id", "content"), ["system", "party_id"]),
             PAIRS: (pairs, ["left", "right"]),
-            QUALITY: (quality(engine, identity, tables[LINEAGE][0], self.as_of, review), ["aspect", "value"]),
-            SUSPECT: (suspects(self.reader, self.as_of, identity, review), ["kind", "what"]),
+            QUALITY: (measures, ["aspect", "value"]),
+            SUSPECT: (suspects(self.reader, self.as_of, identity, review, self.crowded), ["kind", "what"]),
         }
-        count = engine.ask(
-            "SELECT rule, count(*) AS rows, (SELECT count(DISTINCT customer_id) FROM i) AS customers FROM i GROUP BY rule ORDER BY rule",
-            {"i": identity},
-        )
+        told_of = engine.rows(measures.order_by("aspect", "value"))
         found = {
-            "customers": count[0]["customers"] if count else 0,
-            "by_rule": {row["rule"]: row["rows"] for row in count},
+            "customers": sum(row["customers"] for row in told_of if row["aspect"] == "size"),
+            "by_rule": {row["value"]: row["records"] for row in told_of if row["aspect"] == "rule"},
             "changed_since": closed,
             "grey": engine.count(review),
             "rulings": len(told.standing),
@@ -337,8 +354,9 @@ class _Identification:
         }
         return Identified(tables, found)
 
-    def _touched(self, numbered: Any, pairs: Any, before: Any) -> tuple[Any, Any] | None:
-        """(the records whose customer may have changed, all others), as rows of `numbered`; None when all may have.
+    def _touched(self, numbered: Any, pairs: Any, before: Any, lineage: Any) -> tuple[Any, Any] | None:
+        """(the records whose customer may have changed, as rows of `numbered`; the names of these and of all who are
+        gone: system, party_id); None when all may have.
 
         A customer may change by a record that is new, has changed or is gone, and by a ruling; and with it whoever
         hangs together with it by pairs that could join, or as one customer until now.
@@ -348,28 +366,22 @@ class _Identification:
         if row is None or engine.rows(row)[0]["grouping"] != self._group_terms():
             return None
         listed = engine.table(pa.table({"name": pa.array(self._ruled_names(), pa.string())}))
-        owner = engine.cached(engine.sql(
+        owner = engine.arrow(engine.sql(
             """SELECT n.id, b.customer_id, n.is_new OR n.system || ':' || n.party_id IN (SELECT name FROM r)
                       OR n.id IN (SELECT "left" FROM v UNION SELECT "right" FROM v) AS seed
-               FROM n LEFT JOIN b USING (system, party_id)
-               UNION ALL SELECT NULL, b.customer_id, true FROM b ANTI JOIN n USING (system, party_id)""",
+               FROM n FULL JOIN b USING (system, party_id)""",
             {"n": numbered, "b": before, "r": listed, "v": self._moved}))  # fmt: skip
         least = min(self.terms.link_bits - MOST_FOR_MANY, _bits(self.terms.review))
         edges = engine.arrow(engine.sql(
-            f"""SELECT "left" AS a, "right" AS b FROM q WHERE weight > {least} OR rule IS NOT NULL OR conflict
-                UNION ALL SELECT id, first(id) OVER (PARTITION BY customer_id ORDER BY id) FROM o WHERE id IS NOT NULL AND customer_id IS NOT NULL""",
-            {"q": pairs, "o": owner}))  # fmt: skip
-        seeds = engine.arrow(engine.sql(
-            """SELECT id FROM o WHERE seed AND id IS NOT NULL
-               UNION SELECT id FROM o SEMI JOIN (SELECT customer_id FROM o WHERE id IS NULL) g USING (customer_id) WHERE id IS NOT NULL""",
-            {"o": owner}))["id"].to_numpy()  # fmt: skip
-        part = connected(edges["a"].to_numpy(), edges["b"].to_numpy(), _size(engine, numbered))
-        touched = engine.table(pa.table({"id": np.flatnonzero(np.isin(part, part[seeds]))}))
+            f'SELECT "left" AS a, "right" AS b FROM q WHERE weight > {least} OR rule IS NOT NULL OR conflict', {"q": pairs}))  # fmt: skip
+        touched = engine.table(pa.table({"id": _hanging_together(owner, edges, _size(engine, numbered))}))
         mine = engine.cached(engine.sql("SELECT n.* FROM n SEMI JOIN t USING (id)", {"n": numbered, "t": touched}))
-        others = engine.cached(
-            engine.sql("SELECT system, party_id FROM n ANTI JOIN t USING (id)", {"n": numbered, "t": touched})
-        )
-        return mine, others
+        names = engine.cached(engine.sql(
+            """SELECT system, party_id FROM m UNION
+               SELECT system, party_id FROM (SELECT system, party_id FROM b UNION ALL SELECT system, party_id FROM l WHERE until IS NOT NULL)
+               ANTI JOIN n USING (system, party_id)""",
+            {"m": mine, "b": before, "l": lineage, "n": numbered}))  # fmt: skip
+        return mine, names
 
     def _ruled_names(self) -> list[str]:
         return sorted({name for row in self._rulings_told() for side in sides(row["subject"]) for name in side})
@@ -378,28 +390,31 @@ class _Identification:
         rows = self.reader.rows("ruling", self.as_of)
         return [] if rows is None else self.engine.rows(rows.filter(rows.kind.isin(KINDS)).select("subject"))
 
-    def _with_others(self, tables: dict[str, Any], others: Any, before: Any, lineage: Any) -> dict[str, Any]:
+    def _with_others(self, tables: dict[str, Any], names: Any, again: Any, before: Any, lineage: Any) -> dict[str, Any]:
         """The tables of those who were looked at again, and of all others as they were."""
         engine = self.engine
-        same = engine.sql("SELECT * FROM b SEMI JOIN o USING (system, party_id)", {"b": before, "o": others})
-        customers = engine.cached(engine.sql("SELECT DISTINCT customer_id FROM s", {"s": same}))
+        others = "SELECT o.* FROM o ANTI JOIN g USING"
+        # Nobody's customer is looked at in part, so a customer is among these or among the others.
+        customers = engine.cached(again.select("customer_id").distinct())
         kept = {
-            IDENTITY: same,
-            LINEAGE: engine.sql("SELECT * FROM l SEMI JOIN o USING (system, party_id)", {"l": lineage, "o": others}),
+            IDENTITY: engine.sql(f"{others} (system, party_id)", {"o": before, "g": names}),
+            LINEAGE: engine.sql(f"{others} (system, party_id)", {"o": lineage, "g": names}),
             REVIEW: engine.sql(
-                "SELECT r.* FROM r SEMI JOIN c ON c.customer_id = r.customer_left SEMI JOIN c ON c.customer_id = r.customer_right",
+                "SELECT r.* FROM r ANTI JOIN c ON c.customer_id = r.customer_left ANTI JOIN c ON c.customer_id = r.customer_right",
                 {"r": self._read(REVIEW, self.before), "c": customers},
             ),
-            GOLDEN: engine.sql(
-                "SELECT g.* FROM g SEMI JOIN c USING (customer_id)",
-                {"g": self._read(GOLDEN, self.before), "c": customers},
-            ),
+            GOLDEN: engine.sql(f"{others} (customer_id)", {"o": self._read(GOLDEN, self.before), "g": customers}),
         }
         whole = {}
         for name, rows in kept.items():
             new, order = tables[name]
-            text = "SELECT * FROM n UNION ALL BY NAME SELECT * FROM k"
-            whole[name] = (engine.cached(engine.sql(text, {"n": new, "k": rows})), order)
+            whole[name] = (
+                engine.sql("SELECT * FROM n UNION ALL BY NAME SELECT * FROM k", {"n": new, "k": rows}),
+                order,
+            )
+        # Read again and again, here and by the profile; the others are only written.
+        for name in (IDENTITY, REVIEW):
+            whole[name] = (engine.cached(whole[name][0]), whole[name][1])
         return whole
 
     def _grouped(self, numbered: Any, pairs: Any, before: Any, lineage: Any) -> tuple[dict[str, Any], Rulings, int]:
@@ -503,8 +518,27 @@ class _Identification:
         return self.engine.cached(self.engine.sql(text, tables))
 
 
-def _but(engine: Engine, rows: Any, others: Any) -> Any:
-    return engine.cached(engine.sql("SELECT b.* FROM b ANTI JOIN o USING (system, party_id)", {"b": rows, "o": others}))
+def _of(engine: Engine, rows: Any, names: Any) -> Any:
+    return engine.sql("SELECT r.* FROM r SEMI JOIN n USING (system, party_id)", {"r": rows, "n": names})
+
+
+def _hanging_together(owner: pa.Table, edges: pa.Table, size: int) -> Any:
+    """The numbers below `size` of the records that hang together with a seed, by `edges` (a, b) or by a customer.
+
+    `owner` has id, customer_id, seed; a record that is gone has no id, and its customer is a seed.
+    """
+    customers = owner["customer_id"].combine_chunks().dictionary_encode()
+    customer = customers.indices.fill_null(-1).to_numpy() + size
+    present = owner["id"].is_valid().to_numpy()
+    record = owner["id"].fill_null(-1).to_numpy()
+    owned = present & (customer >= size)
+    a = np.concatenate([edges["a"].to_numpy(), record[owned]])
+    b = np.concatenate([edges["b"].to_numpy(), customer[owned]])
+    part = connected(a, b, size + len(customers.dictionary))
+    seed = owner["seed"].fill_null(False).to_numpy()
+    reached = np.zeros(len(part), bool)
+    reached[part[np.concatenate([record[present & seed], customer[~present]])]] = True
+    return np.flatnonzero(reached[part[:size]])
 
 
 def _size(engine: Engine, numbered: Any) -> int:

@@ -33,7 +33,7 @@ FAMILY_NAMES = {
 UNIT = re.compile(
     "省|自治区|特别行政区|市|自治州|地区|盟|新区|区|县|旗|镇|乡|街道|村|路|大道|街|道|巷|弄|胡同|里|小区|花园|号楼|号|栋|幢|座|单元|层|楼|室"
 )
-PIECES = re.compile(r"[0-9]+|[a-z]+|[^\x00-\x7f]+")
+PIECES = re.compile(r"([0-9]+)|([a-z]+)|([^\x00-\x7f]+)")
 STREET_WORDS = frozenset(["road", "rd", "street", "st", "avenue", "ave", "av", "lane", "ln", "drive", "dr", "court", "ct", "close", "cl", "place", "pl", "crescent", "circuit", "cct", "way", "terrace", "tce", "parade", "pde", "the", "and", "of", "city", "district", "province", "no", "unit", "flat", "apt", "room"])  # fmt: skip
 
 
@@ -110,7 +110,9 @@ def name_words(name: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 @lru_cache(maxsize=65_536)
 def _places(piece: str) -> tuple[str, ...]:
-    """The parts of a piece of Chinese address between two numbers, by sound: few pieces, in many addresses."""
+    """The parts of a piece of address between two numbers, Chinese ones by sound: few pieces, in many addresses."""
+    if not HAN.search(piece):
+        return tuple(word for word in _latin_words(piece) if word not in STREET_WORDS)
     parts = ("".join(sound(simplified(each)) for each in HAN.findall(part)) for part in UNIT.split(piece))
     return tuple(part for part in parts if part)
 
@@ -125,13 +127,13 @@ def address_words(address: str | None) -> tuple[str, ...]:
         return ()
     text = unicodedata.normalize("NFKC", address).casefold()
     words: list[str] = []
-    for piece in PIECES.findall(text):
-        if piece[0].isdigit():
-            words.append(piece.lstrip("0") or "0")
-        elif HAN.search(piece):
-            words += _places(piece)
-        else:
-            words += [word for word in _latin_words(piece) if word not in STREET_WORDS]
+    for number, latin, other in PIECES.findall(text):
+        if number:
+            words.append(number.lstrip("0") or "0")
+        elif other:
+            words += _places(other)
+        elif latin not in STREET_WORDS:
+            words.append(latin)
     return _each_once(words)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from backbook.customer.identity.records import crowded
 from backbook.customer.reader import Reader
 from backbook.engine import Engine
 
@@ -36,8 +36,11 @@ def quality(engine: Engine, identity: Any, lineage: Any, as_of: Any, review: Any
     return engine.cached(engine.sql(text, {"i": identity, "l": lineage, "r": review}))
 
 
-def suspects(reader: Reader, as_of: Any, identity: Any, review: Any) -> Any:
-    """kind, what, records, customers: the groups that somebody should look at, the largest first."""
+def suspects(reader: Reader, as_of: Any, identity: Any, review: Any, crowded: Mapping[str, Any]) -> Any:
+    """kind, what, records, customers: the groups that somebody should look at, the largest first.
+
+    `crowded`: by column, what too many records have (see `records.crowded`).
+    """
     engine = reader.engine
     rows = reader.rows("party", as_of)
     given = {"i": identity, "r": review, "p": rows if rows is not None else identity.select("system", "party_id")}
@@ -47,13 +50,20 @@ def suspects(reader: Reader, as_of: Any, identity: Any, review: Any) -> Any:
     ]
     for kind, column in (("crowded_phone", "phone_hash"), ("crowded_email", "email_hash")):
         if column in known:
-            given[kind] = crowded(reader, as_of, column)
+            given[kind] = crowded[column]
             parts.append(f"""SELECT '{kind}', left(c.number, 12), count(*), count(DISTINCT i.customer_id) FROM {kind} c
                 JOIN p ON p.{column} = c.number JOIN i USING (system, party_id) GROUP BY c.number""")
-    for kind, column in (("two_documents", "id_document_hash"), ("two_birth_dates", "birth_date")):
-        if column in known:
-            parts.append(f"""SELECT '{kind}', customer_id, count(*), 1 FROM p JOIN i USING (system, party_id)
-                WHERE {column} IS NOT NULL GROUP BY customer_id HAVING count(DISTINCT {column}) > 1""")
+    two = {"two_documents": "id_document_hash", "two_birth_dates": "birth_date"}
+    two = {kind: column for kind, column in two.items() if column in known}
+    if two:
+        # The least and the greatest differ: cheaper than counting what is distinct, for every customer of the book.
+        values = ", ".join(
+            f"count({column}) AS {kind}_records, min({column}) < max({column}) AS {kind}"
+            for kind, column in two.items()
+        )
+        given["c"] = engine.cached(engine.sql(
+            f"SELECT customer_id, {values} FROM p JOIN i USING (system, party_id) GROUP BY customer_id HAVING {' OR '.join(two)}", given))  # fmt: skip
+        parts += [f"SELECT '{kind}', customer_id, {kind}_records, 1 FROM c WHERE {kind}" for kind in two]
     return engine.cached(engine.sql(" UNION ALL ".join(parts), given))
 
 

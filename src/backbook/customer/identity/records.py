@@ -16,6 +16,9 @@ from backbook.sources.known import versions
 # Tables that name people; those without a party record are records of their own.
 PEOPLE = ("party", "account", "card")
 DOCUMENT = "id_document_hash"
+BEGUN = ("created_at", "opened_on", "issued_on", "known_on")
+# What is read of accounts and cards here, where they have it.
+OF_OWNERS = ("account_id", "system", "party_id", "is_supplementary", *BEGUN)
 # A phone or a mail address that more records have says nothing about who somebody is.
 MOST_HOLDERS = 10
 # What a change of makes a record be looked at again: what is compared, and what a golden record tells.
@@ -27,42 +30,53 @@ COMPARED = (
 
 def records(reader: Reader, as_of: date) -> Any:
     """Every record that any table names: system, party_id, since, content (a number that changes with what is compared)."""
-    found = []
-    for table in (*PEOPLE, *reader.wide_tables()):
-        rows = reader.rows(table, as_of)
-        if rows is None or not {"system", "party_id"} <= set(rows.columns):
-            continue
-        rows = rows.filter(rows.system.notnull(), rows.party_id.notnull())
-        told = table == "party"
-        content = ibis.literal(0, "int64")
-        if told:
-            texts = [rows[name].cast("string").fill_null("\x1f") for name in COMPARED if name in rows.columns]
-            content = ibis.literal("\x1e").join(texts).hash().cast("int64") if texts else content
-        found.append(
-            rows.select("system", "party_id", since=_since(rows, as_of), told=ibis.literal(told), content=content)
-        )
-    if not found:
+    others = [
+        rows for table in (*PEOPLE[1:], *reader.wide_tables()) if (rows := _named(reader, table, as_of)) is not None
+    ]
+    party = _named(reader, "party", as_of)
+    if party is None and not others:
         columns = {"system": pa.string(), "party_id": pa.string(), "since": pa.date32(), "content": pa.int64()}
         return reader.engine.table(pa.schema(list(columns.items())).empty_table())
-    stacked = ibis.union(*found) if len(found) > 1 else found[0]
     # When a record began its own row tells best; accounts and wide tables speak for records without one.
-    own = stacked.told.ifelse(stacked.since, ibis.null("date")).min()
-    return stacked.group_by(["system", "party_id"]).agg(
-        since=ibis.coalesce(own, stacked.since.min()), content=stacked.content.max(where=stacked.told).fill_null(0)
+    own = (
+        None
+        if party is None
+        else party.select("system", "party_id", since=_since(party, as_of), content=_content(party))
     )
+    if not others:
+        return own
+    named = [rows.select("system", "party_id", since=_since(rows, as_of)) for rows in others]
+    stacked = ibis.union(*named) if len(named) > 1 else named[0]
+    # Most have a row of their own: they are left out before anything is gathered.
+    alone = stacked if own is None else stacked.anti_join(own, ["system", "party_id"])
+    found = alone.group_by(["system", "party_id"]).agg(since=alone.since.min(), content=ibis.literal(0, "int64"))
+    return found if own is None else own.union(found)
+
+
+def _named(reader: Reader, table: str, as_of: date) -> Any | None:
+    """The rows of a table that name a record; None when it has no such column."""
+    rows = reader.rows(table, as_of)
+    if rows is None or not {"system", "party_id"} <= set(rows.columns):
+        return None
+    return rows.filter(rows.system.notnull(), rows.party_id.notnull())
+
+
+def _content(party: Any) -> Any:
+    texts = [party[name].cast("string").fill_null("\x1f") for name in COMPARED if name in party.columns]
+    return ibis.literal("\x1e").join(texts).hash().cast("int64").fill_null(0) if texts else ibis.literal(0, "int64")
 
 
 def _since(rows: Any, as_of: date) -> Any:
     """The first day of a record: made, opened, issued, else known."""
-    for column in ("created_at", "opened_on", "issued_on", "known_on"):
+    for column in BEGUN:
         if column in rows.columns:
             day = rows[column].date() if rows[column].type().is_timestamp() else rows[column]
             return ibis.coalesce(day, rows.known_on if "known_on" in rows.columns else None, ibis.literal(as_of))
     return ibis.literal(as_of)
 
 
-def clear(reader: Reader, key: bytes, as_of: date, of: Any) -> pa.Table:
-    """id and what is compared, in clear, of the records in `of` (id, system, party_id)."""
+def clear(reader: Reader, key: bytes, as_of: date, of: Any, crowd: Any) -> pa.Table:
+    """id and what is compared, in clear, of the records in `of` (id, system, party_id); `crowd` as `crowded` mail addresses."""
     engine = reader.engine
     rows = reader.rows("party", as_of)
     if rows is None:
@@ -73,13 +87,11 @@ def clear(reader: Reader, key: bytes, as_of: date, of: Any) -> pa.Table:
         for name in ("gender", "postcode", "city", "occupation")
     }
     document = rows[DOCUMENT] if DOCUMENT in rows.columns else ibis.null("string")
-    told = rows.select("system", "party_id", birth=birth, document=document, **plain)
     mail = rows.email_hash if "email_hash" in rows.columns else ibis.null("string")
-    told = told.join(rows.select("system", "party_id", mail=mail), ["system", "party_id"])
-    many = crowded(reader, as_of, "email_hash")
-    told = told.mutate(crowd=told.mail.isin(many.number)) if "email_hash" in rows.columns else told.mutate(crowd=False)
+    told = rows.select("system", "party_id", birth=birth, document=document, mail=mail, **plain)
+    told = of.left_join(told, ["system", "party_id"])
     mine = engine.arrow(
-        of.left_join(told, ["system", "party_id"]).select("id", "birth", "document", "crowd", *plain).order_by("id")
+        told.select("id", "birth", "document", *plain, crowd=told.mail.isin(crowd.number)).order_by("id")
     )
     opened = private.contacts(engine, reader.head, key, as_of, columns=["full_name", "email", "address"], parties=of)
     if opened is None:
@@ -91,9 +103,10 @@ def clear(reader: Reader, key: bytes, as_of: date, of: Any) -> pa.Table:
     return whole.set_column(whole.schema.get_field_index("email"), "email", said).drop_columns(["crowd"])
 
 
-def phones(reader: Reader, as_of: date, of: Any, kept: tuple[str, ...]) -> pa.Table:
+def phones(reader: Reader, as_of: date, of: Any, kept: tuple[str, ...], crowd: Any) -> pa.Table:
     """id, number (its keyed hash), since, until, of the records in `of` (id, system, party_id, since).
 
+    Numbers in `crowd` (as `crowded`) are left out.
     A record tells its phone from version to version. In the systems that keep phones up to date (`kept`) a number
     counts until the next version; in the others on the day it was given.
     """
@@ -113,7 +126,7 @@ def phones(reader: Reader, as_of: date, of: Any, kept: tuple[str, ...]) -> pa.Ta
                CASE WHEN any_value(system) NOT IN ({listed}) THEN max(if(first, least(begun, known_on), known_on))
                     WHEN bool_or(next IS NULL) THEN NULL ELSE max(next) END AS until
         FROM told WHERE number IS NOT NULL GROUP BY id, number ORDER BY id, number"""
-    return engine.arrow(engine.sql(text, {"v": rows, "o": of, "c": crowded(reader, as_of, "phone_hash")}))
+    return engine.arrow(engine.sql(text, {"v": rows, "o": of, "c": crowd}))
 
 
 def crowded(reader: Reader, as_of: date, column: str) -> Any:
