@@ -15,6 +15,7 @@ from backbook.customer.definition import Feature
 from backbook.customer.order import in_order
 from backbook.customer.reader import Reader
 from backbook.customer.registry import Attribute
+from backbook.customer.relations import OTHER, known_kinds, needs
 from backbook.expressions import Expression
 from backbook.expressions.nodes import Node
 from backbook.sources.contract import TABLES
@@ -36,12 +37,21 @@ def not_available(
     features: Iterable[Feature], reader: Reader, as_of: date, *, known_by: date | None = None
 ) -> list[Missing]:
     """The measured features that are null for every unit at `as_of`, with what each needs."""
-    found = []
+    features, found = list(features), []
+    kinds = known_kinds(reader, as_of) if any(feature.is_over_ties for feature in features) else {}
     for feature in features:
-        needs = _needs(feature, reader, as_of, known_by or as_of) if feature.measure else None
-        if needs is not None:
-            found.append(Missing(feature.kind, feature.id, needs))
+        lacks = None
+        if feature.is_over_ties:
+            lacks = needs(str(feature.table), [condition.node for condition in _filters(feature)], kinds)
+        elif feature.measure:
+            lacks = _needs(feature, reader, as_of, known_by or as_of)
+        if lacks is not None:
+            found.append(Missing(feature.kind, feature.id, lacks))
     return found
+
+
+def _filters(feature: Feature) -> list[Expression]:
+    return [condition for condition in (feature.filter, feature.within) if condition is not None]
 
 
 def _needs(feature: Feature, reader: Reader, as_of: date, known_by: date) -> str | None:
@@ -70,8 +80,8 @@ def _empty(feature: Feature, filled: frozenset[str]) -> set[str]:
     empty = (
         set(feature.of.reads & lacking) if feature.of is not None and always_null(feature.of.node, lacking) else set()
     )
-    for condition in (feature.filter, feature.within):
-        if condition is not None and never_true(condition.node, lacking):
+    for condition in _filters(feature):
+        if never_true(condition.node, lacking):
             empty |= condition.reads & lacking
     if feature.dated is not None and feature.dated not in filled:
         empty.add(feature.dated)
@@ -135,12 +145,14 @@ def missing_definitions(
         for id_ in not_delivered([one for one in attributes if one.purpose != "outcome"], reader)
     ]
     lacking = {missing.id: missing.needs for missing in found}
-    readers = {one.id: one for one in (*(one for one in features if one.expression is not None), *more)}
+    readers = {one.id: one for one in (*(one for one in features if one.reads and one.id not in lacking), *more)}
     names = {id_: {_bare(name) for name in one.reads} for id_, one in readers.items()}
     for id_ in in_order(names):
-        needs = _lost(_conditions(readers[id_]), lacking)
-        if needs:
-            lacking[id_] = "; ".join(dict.fromkeys(part for need in sorted(needs) for part in need.split("; ")))
+        one = readers[id_]
+        lost = _lost_of_others(one, lacking) if isinstance(one, Feature) and one.is_over_ties else None
+        lost = _lost(_conditions(one), lacking) if lost is None else lost
+        if lost:
+            lacking[id_] = "; ".join(dict.fromkeys(part for need in sorted(lost) for part in need.split("; ")))
             found.append(Missing(readers[id_].kind, id_, lacking[id_]))
     return found
 
@@ -149,6 +161,15 @@ def _conditions(reader: Any) -> list[Expression]:
     """What must be known: a segment says it itself; else the expression."""
     needed: list[Expression] | None = getattr(reader, "needed", None)
     return [reader.expression] if needed is None else needed
+
+
+def _lost_of_others(feature: Feature, lacking: Mapping[str, str]) -> set[str]:
+    """What a feature over ties lacks because the profile of the other customer does."""
+    unknown = {name for name in feature.columns if name.startswith(OTHER) and _bare(name) in lacking}
+    lost = [condition for condition in _filters(feature) if never_true(condition.node, unknown)]
+    if feature.of is not None and always_null(feature.of.node, unknown):
+        lost.append(feature.of)
+    return {lacking[_bare(name)] for one in lost for name in one.reads if name in unknown}
 
 
 def _lost(conditions: Sequence[Expression], lacking: Mapping[str, str]) -> set[str]:

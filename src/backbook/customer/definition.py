@@ -14,6 +14,7 @@ from typing import Any
 
 from backbook.customer.lookup import Lookup
 from backbook.customer.registry import PREVIOUS
+from backbook.customer.relations import OTHER, ROWS
 from backbook.customer.window import Window
 from backbook.expressions import Expression, Level, Name, Type
 
@@ -59,8 +60,14 @@ class Feature:
 
     @property
     def reads(self) -> frozenset[str]:
-        """The profile names that a derived feature reads."""
-        return self.expression.reads if self.expression is not None else frozenset()
+        """The profile names that a derived feature reads, and one over ties reads of the other customer."""
+        if self.expression is not None:
+            return self.expression.reads
+        return frozenset(name.removeprefix(OTHER) for name in self.columns if name.startswith(OTHER))
+
+    @property
+    def is_over_ties(self) -> bool:
+        return self.table in ROWS
 
     @property
     def columns(self) -> frozenset[str]:

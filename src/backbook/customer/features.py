@@ -21,6 +21,7 @@ from backbook.customer.measures import by_value, finish
 from backbook.customer.passes import BY_VALUE, IBIS, UNIT, Finish, Pass, over
 from backbook.customer.reader import Reader
 from backbook.customer.reading import read_features, read_outcomes
+from backbook.customer.relations import OTHER, ROWS, Ties
 from backbook.customer.units import Units, units
 from backbook.customer.window import CYCLES, Window
 from backbook.sources.contract import TABLES
@@ -42,17 +43,36 @@ def measure(
     """The measured features of one grain: a row per unit, its key and a column per feature.
 
     `of` is the units, or a table with `account_id` (or `customer_id`) whose units are meant; all when left out.
-    Derived features and roll-ups are the profile's business and are not in it.
+    Derived features, roll-ups and features over ties are the profile's business and are not in it.
     """
     known_by = known_by or as_of
     grain = grain or next((feature.grain for feature in features if feature.measure), ACCOUNT)
     whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
-    wanted = [feature for feature in features if feature.measure and feature.grain == grain]
+    wanted = [one for one in features if one.measure and one.grain == grain and not one.is_over_ties]
     lacking = {missing.id for missing in not_available(wanted, reader, as_of, known_by=known_by)}
     plan = _Plan(reader, as_of, known_by, grain, whose)
     for table in dict.fromkeys(feature.table for feature in wanted if feature.id not in lacking):
         plan.read(str(table), [feature for feature in wanted if feature.table == table and feature.id not in lacking])
     return plan.finished(wanted)
+
+
+def measure_over_ties(
+    features: Sequence[Feature], ties: Ties, others: Any, reader: Reader, as_of: date, whose: Units
+) -> Any:
+    """The features over ties: a row per customer, customer_id and a column per feature.
+
+    `others` has customer_id and every profile column that is read as `other.x`, of all who are tied to `whose`.
+    """
+    plan = _Plan(reader, as_of, as_of, CUSTOMER, whose)
+    for table in dict.fromkeys(feature.table for feature in features):
+        here = [feature for feature in features if feature.table == table]
+        read = sorted(frozenset[str]().union(*(feature.reads for feature in here)))
+        rows = ties.rows(str(table))
+        if read:
+            beside = others.select(_other="customer_id", **{OTHER + name: others[name] for name in read})
+            rows = rows.left_join(beside, rows.other_customer_id == beside["_other"]).drop("_other")
+        plan.over(rows, ROWS[str(table)], here, f"{table}_")
+    return plan.finished(features)
 
 
 class _Plan:
@@ -74,10 +94,13 @@ class _Plan:
         self._read(table, name, features)
 
     def _read(self, stored: str, name: str, features: Sequence[Feature]) -> None:
-        rows, contract = self.reader.rows(stored, self.known_by), TABLES[name]
+        rows = self.reader.rows(stored, self.known_by)
         lookups = dict.fromkeys(lookup for feature in features for lookup in feature.lookups)
         rows = looked_up(self.reader.engine, rows, lookups)
-        prefix = f"{stored.replace('.', '_')}_"
+        self.over(rows, TABLES[name], features, f"{stored.replace('.', '_')}_")
+
+    def over(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> None:
+        """The passes over these rows."""
         plain = [feature for feature in features if feature.measure not in BY_VALUE]
         in_cycles = [feature for feature in features if _window(feature).unit == CYCLES]
         cycles = self._plain(rows, contract, plain, in_cycles, prefix) if plain or in_cycles else None
@@ -146,6 +169,9 @@ def _window(feature: Feature) -> Window:
 
 def _owned(rows: Any, contract: Table, grain: str, whose: Units) -> Any:
     """The rows, each beside its unit; rows of others are gone."""
+    if "customer_id" in contract:
+        owned = rows.mutate(**{UNIT: rows.customer_id})
+        return owned if whose.whole else owned.semi_join(whose.customers, owned[UNIT] == whose.customers.customer_id)
     if grain == ACCOUNT and "account_id" in contract:
         owned = rows.mutate(**{UNIT: rows.account_id}).filter(rows.account_id.notnull())
         return owned if whose.whole else owned.semi_join(whose.accounts, owned[UNIT] == whose.accounts.account_id)

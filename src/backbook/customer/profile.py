@@ -22,12 +22,14 @@ from backbook.customer.attribute import (
 )
 from backbook.customer.availability import missing_definitions
 from backbook.customer.definition import ACCOUNT, BOTH, CUSTOMER, Feature
-from backbook.customer.features import measure
+from backbook.customer.features import measure, measure_over_ties
 from backbook.customer.order import in_order
 from backbook.customer.passes import IBIS
 from backbook.customer.privacy import wishes, with_wishes
 from backbook.customer.reader import Reader
 from backbook.customer.registry import Attribute, key_names
+from backbook.customer.relations import Ties
+from backbook.customer.relations import ties as ties_of
 from backbook.customer.rollup import SUMS, rolled_up
 from backbook.customer.units import Units, units
 from backbook.errors import BadDefinition, Fault
@@ -141,23 +143,70 @@ def build(
     reader: Reader,
     as_of: date,
     of: Units | Any | None = None,
+    *,
+    ties: Ties | None = None,
 ) -> Profile:
     """The profile of the units as known at `as_of`: features and attributes, at both grains.
 
     `of` is a table with `account_id` or `customer_id` when only some are wanted; the customers are then their
-    owners, measured over all of their accounts.
+    owners, measured over all of their accounts. `ties` are those of the whole book, where they are known already.
     """
     whose = of if isinstance(of, Units) else units(reader, as_of, only=of)
     keep = reader.engine.cached
     asked = wishes(reader, whose.parties)
     lacking = {missing.id for missing in missing_definitions(features, attributes, reader, as_of)}
-    account = keep(_grain(ACCOUNT, features, attributes, reader, as_of, whose, lacking, asked))
-    rolled = [feature for feature in features if feature.rollup and feature.id not in lacking]
+    late = _standing_on_ties(features)
+    plain = [feature for feature in features if feature.id not in late]
+    account = keep(_grain(ACCOUNT, plain, attributes, reader, as_of, whose, lacking, asked))
+    rolled = [feature for feature in plain if feature.rollup and feature.id not in lacking]
     over = rolled_up(rolled, account) if rolled else None
-    customer = _grain(CUSTOMER, features, attributes, reader, as_of, whose, lacking, asked, over)
+    customer = _grain(CUSTOMER, plain, attributes, reader, as_of, whose, lacking, asked, over)
+    if late:
+        customer = keep(customer)
+        there = [feature for feature in features if feature.id in late and feature.id not in lacking]
+        measured, parts = [feature for feature in there if feature.measure], []
+        if measured:
+            found = ties or ties_of(reader, as_of, whose.parties if whose.whole else None)
+            others = customer if whose.whole else _others(measured, plain, attributes, reader, as_of, whose, found)
+            parts.append(measure_over_ties(measured, found, others, reader, as_of, whose))
+        null = {one.id: ibis.null(IBIS[one.type]) for one in features if one.id in late and one.id in lacking}
+        own = [feature for feature in there if feature.expression is not None]
+        customer = derived(beside(customer, parts, KEY[CUSTOMER], **null), own)
     if whose.asked is not None and "account_id" in whose.asked.columns:
         account = account.semi_join(whose.asked, "account_id")
     return Profile(as_of, account, keep(customer))
+
+
+def _standing_on_ties(features: Sequence[Feature]) -> set[str]:
+    """The features over ties and those that read them: they come when all else is known of everybody."""
+    late = {feature.id for feature in features if feature.is_over_ties}
+    while more := {one.id for one in features if one.expression is not None and one.reads & late} - late:
+        late |= more
+    return late
+
+
+def _others(
+    measured: Sequence[Feature],
+    plain: Sequence[Feature],
+    attributes: Sequence[Attribute],
+    reader: Reader,
+    as_of: date,
+    whose: Units,
+    ties: Ties,
+) -> Any:
+    """The customers tied to `whose`, with what is read of them; they need not be among those that were asked for."""
+    wanted = set[str]().union(*(feature.reads for feature in measured))
+    while more := set[str]().union(*(one.reads for one in plain if one.id in wanted)) - wanted:
+        wanted |= more
+    pairs = [ties.rows(table).select("customer_id", "other_customer_id") for table in ("tie", "member")]
+    tied = pairs[0].union(pairs[1]).semi_join(whose.customers, "customer_id")
+    return build(
+        [feature for feature in plain if feature.id in wanted],
+        [attribute for attribute in attributes if attribute.id in wanted],
+        reader,
+        as_of,
+        tied.select(customer_id="other_customer_id").distinct(),
+    ).customer
 
 
 def _grain(

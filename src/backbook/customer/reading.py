@@ -23,11 +23,13 @@ from backbook.customer.definition import (
 from backbook.customer.lookup import Lookup
 from backbook.customer.order import Circle, in_order
 from backbook.customer.registry import Attribute, key_names, row_names
+from backbook.customer.relations import OTHER, ROWS
 from backbook.customer.template import expand
 from backbook.customer.window import CYCLES, EVER, LATEST, MONTHS, POSSIBLE, POSSIBLE_AHEAD, Window, read_window
 from backbook.definitions import Item
 from backbook.errors import BadDefinition, Fault
-from backbook.expressions import Expression, Level, Names, Type, parse
+from backbook.expressions import Expression, Level, Name, Names, Type, parse
+from backbook.expressions.names import PREFIXES
 from backbook.sources.table import Table
 
 COMMON = {"id", "zh", "en", "meaning", "unit", "grain", "rollup", "owner"}
@@ -50,7 +52,7 @@ def read_features(
 ) -> tuple[list[Feature], list[Fault]]:
     """The features that the items define, in their order, and all that is wrong with them."""
     declared = [attribute for attribute in attributes if attribute.purpose != "outcome"]
-    return _Reading("feature", tables, declared, list(lookups)).read(items)
+    return _Reading("feature", {**tables, **ROWS}, declared, list(lookups)).read(items)
 
 
 def read_outcomes(
@@ -75,13 +77,27 @@ class _Reading:
     def read(self, items: Sequence[Item]) -> tuple[list[Feature], list[Fault]]:
         expanded, self.faults = expand(list(items))
         good = [item for item in expanded if self._form(item)]
-        features = {item.id: made for item in good if "expression" not in item.data and (made := self._measured(item))}
-        for item in self._derived_in_order([item for item in good if "expression" in item.data]):
-            made = self._derived(item, features)
-            if made:
-                features[item.id] = made
+        over_ties = [item for item in good if item.data.get("table") in ROWS]
+        plain = [item for item in good if "expression" not in item.data and item.data.get("table") not in ROWS]
+        features = {item.id: made for item in plain if (made := self._measured(item))}
+        derived = self._derived_in_order([item for item in good if "expression" in item.data])
+        late = _standing_on(over_ties, derived)
+        for item in (item for item in derived if item.id not in late):
+            self._add(features, self._derived(item, features))
+        others = [*(one.name for one in features.values() if one.at(CUSTOMER)),
+                  *(one.name for one in self.attributes if one.grain == CUSTOMER)]  # fmt: skip
+        found = [self._measured(item, others) for item in over_ties if not self._circle(item, late)]
+        for made in found:
+            self._add(features, made)
+        for item in (item for item in derived if item.id in late):
+            self._add(features, self._derived(item, features))
         self._twice_named(features, expanded)
         return [features[item.id] for item in expanded if item.id in features], self.faults
+
+    @staticmethod
+    def _add(features: dict[str, Feature], made: Feature | None) -> None:
+        if made is not None:
+            features[made.id] = made
 
     # ── form ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -114,14 +130,14 @@ class _Reading:
 
     # ── measured ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _measured(self, item: Item) -> Feature | None:
+    def _measured(self, item: Item, others: Sequence[Name] = ()) -> Feature | None:
         before = len(self.faults)
         data = item.data
         table, measure = data.get("table"), data.get("measure")
         if measure not in MEASURES:
             found = "has no measure." if measure is None else f"the measure {measure!r} is not known."
             self._wrong(item, "measure", found, _meant(measure, MEASURES))
-        names = self._row_names(item, table)
+        names = self._row_names(item, table, others)
         if names is None:
             return None
         window = self._window(item)
@@ -149,7 +165,7 @@ class _Reading:
         read = frozenset[str]().union(*(part.reads for part in parts if part is not None))
         return tuple(each for each in self.lookups if each.id in read and table in each.tables)
 
-    def _row_names(self, item: Item, table: Any) -> Names | None:
+    def _row_names(self, item: Item, table: Any, others: Sequence[Name] = ()) -> Names | None:
         base = str(table).partition(".")[0]
         if table is None or (base != "attribute" and table not in self.tables) or base not in self.tables:
             found = "has no table." if table is None else f"the table {table!r} is not in the contract."
@@ -161,12 +177,23 @@ class _Reading:
             self._wrong(item, "grain", f"the rows of '{table}' belong to people, not to accounts.",
                         "Write grain: customer; an account's rules read it as customer.…")  # fmt: skip
             return None
-        if not ("account_id" in columns or "party_id" in columns):
+        if not ("account_id" in columns or "party_id" in columns or "customer_id" in columns):
             self._wrong(
                 item, "table", f"the rows of '{table}' belong to nobody.", "Choose a table of accounts or people."
             )
             return None
-        return row_names(columns, self.attributes if base == "attribute" else (), self.lookups)
+        return row_names(columns, self.attributes if base == "attribute" else (), self.lookups, others)
+
+    def _circle(self, item: Item, late: Mapping[str, tuple[str, ...]]) -> bool:
+        """Whether it reads of another customer what stands on that one's ties, which would have to be known before."""
+        text = " ".join(str(item.data.get(part, "")) for part in ("of", "filter", "within"))
+        read = [word for word in _OF_OTHERS.findall(re.sub(_QUOTED, " ", text)) if word in late]
+        for word in read:
+            path = " → ".join((item.id, *late[word]))
+            self._wrong(item, "filter" if "filter" in item.data else "of",
+                        f"reads '{OTHER}{late[word][0]}', which stands on ties itself: {path}.",
+                        "Read of the other customer only what is not measured over ties.")  # fmt: skip
+        return bool(read)
 
     def _window(self, item: Item) -> Window | None:
         ahead = self.kind == "outcome"
@@ -327,9 +354,28 @@ def _levels_of(expression: Expression) -> tuple[Level, ...]:
     return expression.node.levels if expression.node.op in ("name", "coalesce") else ()
 
 
+_QUOTED = r"'(?:[^']|'')*'"
+_OF_OTHERS = re.compile(rf"(?:{OTHER[:-1]}|{PREFIXES[OTHER[:-1]]})\.([^\W\d]\w*)")
+
+
 def _words(text: str) -> set[str]:
     """The names an expression may mention; what stands in quotes is a value."""
-    return set(re.findall(r"[^\W\d]\w*", re.sub(r"'(?:[^']|'')*'", " ", text)))
+    return set(re.findall(r"[^\W\d]\w*", re.sub(_QUOTED, " ", text)))
+
+
+def _standing_on(over_ties: Sequence[Item], derived: Sequence[Item]) -> dict[str, tuple[str, ...]]:
+    """Each word for what is measured over ties, or derived from that, and the way there by its ids."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in (*over_ties, *derived):
+        if "expression" in item.data:
+            read = sorted(_words(str(item.data["expression"])) & found.keys())
+            if not read:
+                continue
+            way = (item.id, *found[read[0]])
+        else:
+            way = (item.id,)
+        found |= {item.id: way, str(item.data.get("zh")): way}
+    return found
 
 
 def _meant(word: Any, possible: Iterable[str]) -> str:

@@ -7,9 +7,11 @@ bank does not have is still a name; it is null, and listed as not available.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from backbook.customer.lookup import Lookup
+from backbook.customer.relations import OTHER
 from backbook.expressions import Name, Names, Type
 from backbook.sources.table import Table
 
@@ -59,10 +61,17 @@ def key_names(grain: str) -> tuple[Name, ...]:
     return (*KEYS[grain], *OWNER, *WISHES, AS_OF)
 
 
-def row_names(table: Table, attributes: Iterable[Attribute] = (), lookups: Iterable[Lookup] = ()) -> Names:
-    """The registry for filters over the rows of one contract table."""
+def row_names(
+    table: Table,
+    attributes: Iterable[Attribute] = (),
+    lookups: Iterable[Lookup] = (),
+    others: Iterable[Name] = (),
+) -> Names:
+    """The registry for filters over the rows of one table; `others` are the profile of the other customer of a tie."""
     more = [AS_OF, *(attribute.name for attribute in attributes)]
     more += [lookup.name for lookup in lookups if table.name in lookup.tables]
+    if "other_customer_id" in table:
+        more += [replace(name, name=OTHER + name.name) for name in others]
     if table.name in CHAINS:
         more += [
             Name(PREVIOUS + name.name, name.type, f"上期{name.zh}", f"Previous {name.en}", name.levels)

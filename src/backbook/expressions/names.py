@@ -27,7 +27,7 @@ class Type(StrEnum):
 NUMERIC = frozenset({Type.WHOLE, Type.MONEY, Type.NUMBER})
 
 # The grains whose columns may be read with a prefix, and how the prefix reads in Chinese.
-PREFIXES = {"customer": "客户", "account": "账户"}
+PREFIXES = {"customer": "客户", "account": "账户", "other": "对方"}
 
 
 @dataclass(frozen=True)

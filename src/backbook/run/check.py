@@ -61,7 +61,8 @@ def check(workspace: Workspace, *, write: bool = False) -> CheckReport:
 def _unmapped(frozen: Frozen) -> tuple[str, ...]:
     """Contract tables that features read and no mapping delivers: what needs them will be listed by the run."""
     mapped = {mapping.table.name for mapping in frozen.mappings}
-    needed = Counter(feature.table for feature in frozen.features if feature.table and feature.table not in mapped)
+    tables = [feature.table for feature in frozen.features if feature.table and not feature.is_over_ties]
+    needed = Counter(table for table in tables if table not in mapped)
     return tuple(f"`{table}`: {number} features need it" for table, number in sorted(needed.items()))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backbook.customer.profile import OWNER
+from backbook.customer.relations import MADE_OF
 from backbook.errors import BadDefinition
 from backbook.expressions.names import nearest
 from backbook.run.freeze import Frozen, read
@@ -112,7 +113,8 @@ def graph(frozen: Frozen) -> tuple[dict[str, Node], dict[str, set[str]]]:
             measured = [f"table {feature.table}"] if feature.table else []
             for key in measured:
                 if key not in nodes:
-                    add("table", str(feature.table))
+                    made_of = [f"table {name}" for name in MADE_OF.get(str(feature.table), ())]
+                    add("table", str(feature.table), [each for each in made_of if each in nodes])
             of_attributes = [
                 f"attribute {column}"
                 for column in feature.columns

@@ -19,6 +19,8 @@ from backbook.customer.order import Link
 from backbook.customer.profile import KEY, Profile
 from backbook.customer.ranked import Ranked, cuts
 from backbook.customer.reader import Reader
+from backbook.customer.relations import ORDER, summary, ties
+from backbook.customer.units import units
 from backbook.engine import Engine
 from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
@@ -137,7 +139,9 @@ def profile(way: Way) -> dict[str, Any]:
     with way.engine.scope():
         who = identify(reader, way.as_of, way.workspace.key, frozen.identity, way.progress)
         reader = Reader(way.engine, way.writer.head, who.identity)
-        built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of)
+        whose = units(reader, way.as_of)
+        tied = ties(reader, way.as_of, whose.parties)
+        built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of, whose, ties=tied)
         early = _without_scores(frozen)
         missing = missing_definitions(
             frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
@@ -147,11 +151,15 @@ def profile(way: Way) -> dict[str, Any]:
         )
         for table, (rows, order) in who.tables.items():
             way.replace(table, rows, order)
+        for table, rows in {"tie": tied.tie, "tie_group": tied.group, "tie_crowd": tied.crowd}.items():
+            way.replace(table, rows, [name for name in ORDER if name in rows.columns])
+        told = summary(way.engine, tied)
         _write_profile(way, whole)
         counts = {grain: way.engine.count(whole.at(grain)) for grain in PROFILES}
     way.publish("profile")
     return {
         "identity": who.found,
+        "ties": told,
         "accounts": counts[ACCOUNT],
         "customers": counts[CUSTOMER],
         "features": {grain: sum(feature.at(grain) for feature in frozen.features) for grain in PROFILES},
