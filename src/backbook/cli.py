@@ -62,6 +62,7 @@ Here = Annotated[Path, typer.Option("--in", metavar="DIR", help="the workspace, 
 AsOf = Annotated[date, typer.Option("--as-of", parser=_date, metavar="DATE", help="business date, YYYY-MM-DD")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, nothing else")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would be done, change nothing")]
+Anew = Annotated[bool, typer.Option("--anew", help="build again also what has not changed since")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
 Report = Annotated[Language | None, typer.Option("--language", help="of the report and the lists")]
 
@@ -98,6 +99,7 @@ def run_(
     every: Annotated[Every, typer.Option(help="step from --from to --to; month means month-ends")] = Every.day,
     language: Report = None,
     dry_run: DryRun = False,
+    anew: Anew = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -105,7 +107,7 @@ def run_(
     if (as_of is None) == (since is None) or (since is None) != (until is None):
         raise typer.BadParameter("Give either --as-of DATE, or --from DATE and --to DATE.")
     dates = run.dates(since, until, every.value) if since and until else [as_of] if as_of else []
-    _walk(directory, dates, run.STAGES, language, dry_run, as_json, quiet)
+    _walk(directory, dates, run.STAGES, language, dry_run, anew, as_json, quiet)
 
 
 def _stage(name: str, text: str) -> Callable[..., None]:
@@ -114,10 +116,11 @@ def _stage(name: str, text: str) -> Callable[..., None]:
         as_of: AsOf,
         language: Report = None,
         dry_run: DryRun = False,
+        anew: Anew = False,
         as_json: Json = False,
         quiet: Quiet = False,
     ) -> None:
-        _walk(directory, [as_of], (name,), language, dry_run, as_json, quiet)
+        _walk(directory, [as_of], (name,), language, dry_run, anew, as_json, quiet)
 
     command.__doc__ = text
     app.command(name)(command)
@@ -138,6 +141,7 @@ def _walk(
     stages: tuple[str, ...],
     language: Language | None,
     dry_run: bool,
+    anew: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -149,6 +153,7 @@ def _walk(
             stages=stages,
             language=language.value if language else None,
             dry_run=dry_run,
+            anew=anew,
             progress=progress,
         )
     if as_json:

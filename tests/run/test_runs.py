@@ -188,3 +188,42 @@ def test_a_folder_with_anything_in_it_is_never_written_over(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(NotAllowed, match="not empty"):
         run.init(tmp_path)
+
+
+def test_a_stage_on_unchanged_data_keeps_what_it_left_and_any_change_builds_anew(copied, monkeypatch):
+    from backbook.customer import profile as profiles
+
+    built = []
+    build = profiles.build
+
+    def noted(more: dict) -> None:
+        # The stage gives the ties of the day; a score that learns from past days does not.
+        built.extend(["stage"] if "ties" in more else [])
+
+    monkeypatch.setattr(profiles, "build", lambda *given, **more: noted(more) or build(*given, **more))
+
+    def files(workspace: Workspace) -> dict[str, list[str]]:
+        head = workspace.lake.head()
+        tables = ("identity", "tie", "profile.account", "profile.customer", "score", "segment_cut")
+        found = {table: head.manifest(table) for table in tables}
+        return {table: [file.sha256 for file in each.files] for table, each in found.items() if each}
+
+    workspace, _ = walked(copied)
+    then = files(workspace)
+    first = len(built)
+    workspace, report = walked(copied)
+    assert len(built) == first and files(workspace) == then
+    assert report.found["profile"] == run.records(workspace)[-2].found["profile"]
+
+    run.walk(Workspace.open(copied), [AS_OF], anew=True)
+    assert len(built) == first + 1 and files(Workspace.open(copied)) == then
+
+    text = (copied / "tags.yaml").read_text(encoding="utf-8")
+    (copied / "tags.yaml").write_text(text.replace("> 0.8", "> 0.7"), encoding="utf-8")
+    walked(copied)
+    assert len(built) == first + 2
+    (copied / "raw" / "accounts.csv").write_text(
+        (copied / "raw" / "accounts.csv").read_text().replace("1398.78", "1398.79"), encoding="utf-8"
+    )
+    workspace, _ = walked(copied)
+    assert len(built) == first + 3 and files(workspace) != then

@@ -26,7 +26,7 @@ from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
 from backbook.outcome import library
 from backbook.progress import Progress
-from backbook.run import paper
+from backbook.run import built, paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
@@ -57,6 +57,8 @@ class Way:
     run: str
     progress: Progress
     dry_run: bool = False
+    # Build again also what has not changed.
+    anew: bool = False
     walked: tuple[str, ...] = ()
     drawn_by: Callable[[], str] = library.made
     found: dict[str, Any] = field(default_factory=dict)
@@ -136,28 +138,34 @@ def profile(way: Way) -> dict[str, Any]:
     reader, frozen = Reader(way.engine, way.writer.head), way.frozen
     if not reader.has("account"):
         raise NotAllowed("The lake holds no accounts yet. Walk `backbook load` first, or map `account`.")
+    read = built.inputs(way)
+    # What the score stage added to the profiles since is no change: it is added anew.
+    found = None if way.anew else built.still_there(way, "profile", read, or_base_of="score")
+    if found is not None:
+        return found
     with way.engine.scope():
         who = identify(reader, way.as_of, way.workspace.key, frozen.identity, way.progress)
         reader = Reader(way.engine, way.writer.head, who.identity)
         whose = units(reader, way.as_of)
         tied = ties(reader, way.as_of, whose.parties)
-        built = profiles.build(frozen.features, frozen.attributes, reader, way.as_of, whose, ties=tied)
+        plain = profiles.build(frozen.features, frozen.attributes, reader, way.as_of, whose, ties=tied)
         early = _without_scores(frozen)
         missing = missing_definitions(
             frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
         )
         whole = _kept(
-            way.engine, extended(built, early, frozen, {}, {each.id for each in missing if each.kind == "tag"})
+            way.engine, extended(plain, early, frozen, {}, {each.id for each in missing if each.kind == "tag"})
         )
+        of_ties = {"tie": tied.tie, "tie_group": tied.group, "tie_crowd": tied.crowd}
         for table, (rows, order) in who.tables.items():
             way.replace(table, rows, order)
-        for table, rows in {"tie": tied.tie, "tie_group": tied.group, "tie_crowd": tied.crowd}.items():
+        for table, rows in of_ties.items():
             way.replace(table, rows, [name for name in ORDER if name in rows.columns])
         told = summary(way.engine, tied)
         _write_profile(way, whole)
         counts = {grain: way.engine.count(whole.at(grain)) for grain in PROFILES}
     way.publish("profile")
-    return {
+    found = {
         "identity": who.found,
         "ties": told,
         "accounts": counts[ACCOUNT],
@@ -165,6 +173,8 @@ def profile(way: Way) -> dict[str, Any]:
         "features": {grain: sum(feature.at(grain) for feature in frozen.features) for grain in PROFILES},
         "not_available": [{"what": f"{each.kind} {each.id}", "needs": each.needs} for each in missing],
     }
+    built.note(way, "profile", read, [*who.tables, *of_ties, *PROFILES.values()], found)
+    return found
 
 
 def train(way: Way) -> dict[str, Any]:
@@ -195,6 +205,11 @@ def score(way: Way) -> dict[str, Any]:
     """The score table, and the profiles with scores and with the tags and segments that read them."""
     frozen, engine = way.frozen, way.engine
     _look_up(way)
+    base = built.inputs(way)
+    read = built.inputs(way, versions={id_: version.id for id_, version in way.versions.items()})
+    found = None if way.anew else built.still_there(way, "score", read)
+    if found is not None:
+        return found
     with engine.scope():
         whole = read_profile(way)
         given: list[Any] = []
@@ -220,7 +235,9 @@ def score(way: Way) -> dict[str, Any]:
             way.replace("score", _stacked(given), ["score", "unit"])
         rows = {link.id: engine.count(table) for link, table in zip(_scored_links(way), given, strict=True)}
     way.publish("score")
-    return {"rows": rows, "versions": {id_: version.id for id_, version in sorted(way.versions.items())}}
+    found = {"rows": rows, "versions": {id_: version.id for id_, version in sorted(way.versions.items())}}
+    built.note(way, "score", read, [*PROFILES.values(), "score", CUTS, GROUPS, APART], found, base)
+    return found
 
 
 def decide(way: Way) -> dict[str, Any]:

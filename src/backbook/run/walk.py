@@ -86,12 +86,13 @@ def walk(
     stages: Sequence[str] = STAGES,
     language: str | None = None,
     dry_run: bool = False,
+    anew: bool = False,
     progress: Progress | None = None,
 ) -> list[RunReport]:
     """Walk the stages for each date, oldest first; raises a Refusal and leaves what was published before it.
 
     Raw files are loaded once, before the first date: what was not known on a date stays out of it by `known_on`.
-    With `dry_run` the definitions are frozen and the load is counted, and nothing is written.
+    A stage whose inputs are what they were keeps what it left, unless `anew`. With `dry_run` the definitions are frozen and the load is counted, and nothing is written.
     """
     language = language or workspace.settings.language
     if language not in LANGUAGES:
@@ -116,6 +117,7 @@ def walk(
                 next_run(workspace, as_of),
                 progress,
                 dry_run,
+                anew,
                 tuple(stages),
                 drawn_by,
             )
