@@ -266,6 +266,7 @@ def measure(folder: Path, rounds: int) -> None:
         f"audience: customers={found_units(workspace, frozen)} conditions={len(CONDITIONS)} seconds={middle['ours']:.2f} "
         f"duckdb_seconds={middle['hand']:.2f} ratio={middle['ours'] / middle['hand']:.2f} cpu_ratio={worked['ours'] / worked['hand']:.2f} "
         f"first_seconds={first:.2f} single_seconds={statistics.median(each):.2f} detail_seconds={middle['detail']:.2f}"
+        f" cpu_seconds={worked['ours']:.2f} duckdb_cpu_seconds={worked['hand']:.2f} detail_cpu_seconds={worked['detail']:.2f}"
     )
 
 
