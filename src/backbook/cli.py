@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from backbook import __version__, run
 from backbook.errors import BadData, Refusal
 from backbook.progress import Progress
-from backbook.run import show, who
+from backbook.run import counted, show, who
 from backbook.sources import dictionary, rotate, tokenise
 from backbook.workspace import Workspace
 
@@ -186,6 +186,42 @@ def lineage(
     """Say what NAME reads and what reads it, down to the tables and up to the strategies."""
     report = run.lineage(Workspace.open(directory), name)
     _print(report.as_json() if as_json else show.lineage(report))
+
+
+class Grain(StrEnum):
+    customer = "customer"
+    account = "account"
+
+
+@app.command()
+def audience(
+    directory: Folder,
+    condition: Annotated[str, typer.Argument(metavar="CONDITION", help="in the language for conditions, zh or en")],
+    as_of: Annotated[
+        date | None, typer.Option("--as-of", parser=_date, metavar="DATE", help="business date; usually the last profiled")
+    ] = None,
+    grain: Annotated[Grain | None, typer.Option(help="of whom; usually found from the names")] = None,
+    detail: Annotated[bool, typer.Option("--detail", help="compare it with the book")] = False,
+    sample: Annotated[int, typer.Option(min=0, max=1000, help="so many of it, the same ones every time")] = 0,
+    export: Annotated[Path | None, typer.Option(metavar="FILE", help="write all of it, masked, as .csv or .xlsx")] = None,
+    force: Annotated[bool, typer.Option("--force", help="write over FILE")] = False,
+    language: Annotated[Language | None, typer.Option("--language", help="of the answer")] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Count whom a condition holds for, does not, and for whom nobody knows; compare, sample and export them."""
+    workspace = Workspace.open(directory)
+    found = run.audience(
+        workspace,
+        condition,
+        as_of=as_of,
+        grain=grain.value if grain else None,
+        detail=detail,
+        sample=sample,
+        export=export,
+        force=force,
+        language=language.value if language else None,
+    )
+    _print(found.as_json() if as_json else counted.audience(found, _language(workspace, language)))
 
 
 @app.command()

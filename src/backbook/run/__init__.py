@@ -1,5 +1,6 @@
-"""The order of the stages, and what is asked of runs afterwards: check, diff, lineage, replay, prune."""
+"""The order of the stages, and what is asked of runs afterwards: audience, check, diff, lineage, replay, prune."""
 
+from backbook.run.audience import Audience, audience
 from backbook.run.check import CheckReport, check
 from backbook.run.compare import Difference, diff
 from backbook.run.dates import dates
@@ -12,12 +13,14 @@ from backbook.run.walk import STAGES, RunReport, walk
 
 __all__ = [
     "STAGES",
+    "Audience",
     "CheckReport",
     "Difference",
     "Lineage",
     "Record",
     "Replayed",
     "RunReport",
+    "audience",
     "check",
     "dates",
     "diff",

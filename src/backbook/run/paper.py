@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,23 +48,23 @@ def _lists(way: Way) -> list[ListFile]:
     if not files:
         return []
     decisions = way.engine.arrow(way.engine.parquet(files).order_by(["strategy", "account_id"]))
-    return write_lists(
-        way.folder / "lists", decisions, way.frozen.strategies, people=_people(way), language=way.language
-    )
+    everyone = people(way.reader(), way.workspace.key, way.as_of)
+    return write_lists(way.folder / "lists", decisions, way.frozen.strategies, people=everyone, language=way.language)
 
 
-def _people(way: Way) -> pa.Table | None:
-    """customer_no, masked name, branch and manager of every party record."""
-    reader = way.reader()
-    party = reader.rows("party", way.as_of)
+def people(reader: Reader, key: bytes, as_of: date, parties: Any | None = None) -> pa.Table | None:
+    """customer_no, masked name, branch and manager of every party record, or of `parties` (system, party_id)."""
+    party = reader.rows("party", as_of)
     if party is None:
         return None
-    people = party.select("system", "party_id", customer_no=_column(party, "customer_no"))
-    assigned = reader.rows("assignment", way.as_of)
+    if parties is not None:
+        party = party.semi_join(parties, ["system", "party_id"])
+    found = party.select("system", "party_id", customer_no=_column(party, "customer_no"))
+    assigned = reader.rows("assignment", as_of)
     if assigned is not None:
         now = assigned.filter(
-            assigned.since <= ibis.literal(way.as_of),
-            (_column(assigned, "until", "date") > ibis.literal(way.as_of)).fill_null(True),
+            assigned.since <= ibis.literal(as_of),
+            (_column(assigned, "until", "date") > ibis.literal(as_of)).fill_null(True),
         )
         place = ibis.row_number().over(
             ibis.window(group_by=["system", "party_id"], order_by=[ibis.desc(now.since), now.branch])
@@ -72,10 +73,10 @@ def _people(way: Way) -> pa.Table | None:
         now = now.filter(now._place == 0).select(
             _system="system", _party="party_id", branch=_column(now, "branch"), manager=_column(now, "manager")
         )
-        people = people.left_join(now, [people.system == now._system, people.party_id == now._party])
-        people = people.drop("_system", "_party")
-    rows = way.engine.arrow(people.order_by(["system", "party_id"]))
-    names = private.masked_names(way.engine, way.writer.head, way.workspace.key, way.as_of)
+        found = found.left_join(now, [found.system == now._system, found.party_id == now._party])
+        found = found.drop("_system", "_party")
+    rows = reader.engine.arrow(found.order_by(["system", "party_id"]))
+    names = private.masked_names(reader.engine, reader.head, key, as_of, parties=parties)
     return rows.join(names, ["system", "party_id"]) if names is not None else rows
 
 

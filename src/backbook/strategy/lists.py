@@ -132,7 +132,8 @@ def _write(
     write_workbook(
         xlsx, label.text(language), _title(owners, action_id, decided, language), _warning(language), columns, rows
     )
-    text.write_bytes(_csv([column.title for column in columns], rows))
+    shapes = [(kind, is_id) for _, _, kind, _, is_id in _COLUMNS]
+    text.write_bytes(csv_bytes([column.title for column in columns], rows, shapes))
     return ListFile(action_id, label, len(rows), decided.num_rows - len(rows), xlsx, text)
 
 
@@ -222,11 +223,11 @@ def masked(name: str | None) -> str | None:
 # ── text that Excel leaves as it is ─────────────────────────────────────────────────────────────────────
 
 
-def _csv(titles: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+def csv_bytes(titles: Sequence[str], rows: Iterable[Sequence[Value]], shapes: Sequence[tuple[int, bool]]) -> bytes:
+    """A .csv that Excel shows as it is meant; `shapes` are each column's kind and whether it is an id."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(titles)
-    shapes = [(kind, is_id) for _, _, kind, _, is_id in _COLUMNS]
     for row in rows:
         writer.writerow([_field(value, kind, is_id) for value, (kind, is_id) in zip(row, shapes, strict=True)])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8")
