@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from backbook.customer.drift import drift
 from backbook.outcome import charts, numbers
 from backbook.outcome.figures import Figure, Figures, Grid, Row, ScoreFigures, StrategyFigures, Text
-from backbook.outcome.stability import ACT, STABLE
 from backbook.outcome.texts import FIGURES, TEXTS, text
 
 # The columns of each table and the form in which they are written.
@@ -371,12 +371,11 @@ def _score_tiles(score: ScoreFigures, language: str) -> tuple[Tile, ...]:
 
 def _psi(score: ScoreFigures, language: str) -> Tile:
     assert score.psi is not None and score.psi_rows is not None
-    state = "psi_stable" if score.psi < STABLE else "psi_watch" if score.psi <= ACT else "psi_act"
     before, now = (numbers.count(rows, language) for rows in score.psi_rows)
     return Tile(
         name=text("psi", language),
         value=numbers.number(score.psi, language),
-        made_of=text(state, language),
+        made_of=text(f"psi_{drift(score.psi)}", language),
         parts=f"n {before} → {now}",
         note=f"{text('psi_by_chance', language)} {numbers.number(score.psi_by_chance, language, 4)}",
     )

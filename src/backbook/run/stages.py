@@ -20,7 +20,7 @@ from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
 from backbook.outcome import library
 from backbook.progress import Progress
-from backbook.run import paper
+from backbook.run import movement, paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
@@ -280,6 +280,7 @@ def read_profile(way: Way) -> Profile:
 def _write_profile(way: Way, whole: Profile) -> None:
     for grain, table in PROFILES.items():
         way.replace(table, whole.at(grain), [KEY[grain]])
+    movement.write(way, whole, PROFILES)
 
 
 def _kept(engine: Engine, whole: Profile) -> Profile:
