@@ -60,9 +60,7 @@ def segment_moves(
     """
     found = []
     for grain in profiles:
-        here = [
-            each for each in segments if each.grain == grain and _has(profiles, each) and _has(last_profiles, each)
-        ]
+        here = [each for each in segments if each.grain == grain and _has(profiles, each) and _has(last_profiles, each)]
         if here:
             both = engine.cached(_side_by_side(here, profiles, last_profiles))
             found += [row for segment in here for row in _moved(engine, segment, both)]
