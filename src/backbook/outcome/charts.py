@@ -138,7 +138,7 @@ def vintage(rows: Sequence[Row], share: str, language: str) -> alt.LayerChart:
         detail="vintage:N",
         tooltip=_tips(language, "vintage", mob="Q", opened="Q", **{share: "%"}),
     )  # fmt: skip
-    names = alt.Chart(_data(_with_room(placed, share))).mark_text(align="left", dx=5, fontSize=10, color=INK).encode(
+    names = alt.Chart(_data(_with_room(placed, share))).mark_text(align="left", dx=4, dy=-7, fontSize=10, color=INK).encode(
         x="mob:Q", y=f"{share}:Q", text="vintage:N"
     )  # fmt: skip
     return alt.layer(lines, names).properties(width="container", height=320)

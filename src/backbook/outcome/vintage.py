@@ -64,7 +64,7 @@ def vintages(engine: Engine, book: Book) -> tuple[list[Grid], Figure]:
     seen = {m: n for m, n in by_month.items() if first is not None and max(first, last - MOST_MONTHS + 1) <= m <= last}
     found = followed(seen, last)
     if not found:
-        return _not_available(book.as_of, needs("statement"))
+        return _not_available(book.as_of, _seen_too_late(first))
     went = _went_late(engine, book, opened)
     if went is None:
         return _not_available(book.as_of, NEEDS_LATENESS)
@@ -78,6 +78,14 @@ def vintages(engine: Engine, book: Book) -> tuple[list[Grid], Figure]:
 def _not_available(as_of: date, why: Text) -> tuple[list[Grid], Figure]:
     return [Grid("vintage", needs=why), Grid("vintage_table", needs=why)], Figure(
         "fpd", as_of, "account", None, needs=why
+    )
+
+
+def _seen_too_late(first: int | None) -> Text:
+    since = "-" if first is None else month_name(first)
+    return Text(
+        f"不可用：需要某季度至少 {SMALL_VINTAGE} 个账户自开户起的 `statement`，现有数据自 {since} 起",
+        f"not available: needs `statement` from the opening of at least {SMALL_VINTAGE} accounts of a quarter; it begins in {since}",
     )
 
 
