@@ -8,11 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import vl_convert
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backbook.engine import Engine
-from backbook.outcome import vintage
+from backbook.outcome import charts, report, vintage
 from backbook.outcome.figures import Figure, Grid
 from backbook.outcome.position import Book
 from backbook.outcome.vintage import followed, vintages
@@ -160,6 +161,18 @@ def test_a_book_without_statements_or_lateness_says_what_it_needs(engine: Engine
         curves, table, fpd = found(engine, made)
         for each in (curves, table, fpd):
             assert each.needs is not None and f"`{name}" in each.needs.en
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_curves_are_drawn_each_to_its_own_age(engine: Engine, book: Make, language: str) -> None:
+    account = [opened(f"a{month}", date(2026, month, 1)) for month in range(1, 11)]
+    late = [bill("a1", date(2026, 1, 2)), bill("a3", date(2026, 8, 2), 91)]
+    curves = found(engine, book(AS_OF, account=account, statement=late))[0]
+    spec = report.spec(charts.vintage(list(curves), "share_90", language))
+    svg = vl_convert.vegalite_to_svg({**spec, "width": 620}, allowed_base_urls=[])
+    assert "NaN" not in svg and "2026-01" in svg and "2026-03" in svg
+    ages = {row["vintage"]: row["mob"] for row in spec["layer"][0]["data"]["values"]}
+    assert ages == {f"2026-{month:02}": 10 - month for month in range(1, 11)}
 
 
 # ── first payment default ───────────────────────────────────────────────────────────────────────────────────

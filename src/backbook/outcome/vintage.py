@@ -19,7 +19,7 @@ from backbook.engine import Engine
 from backbook.outcome.activity import month_name
 from backbook.outcome.delinquency import LATE, NEEDS_LATENESS
 from backbook.outcome.figures import Figure, Grid, Text, needs
-from backbook.outcome.flow import charged_off, last_whole_month, last_whole_month_end, month_of
+from backbook.outcome.flow import charged_off, last_whole_month, month_of
 from backbook.outcome.position import Book, bucket, read
 
 # A rate of fewer accounts jumps by more than three points with each of them.
@@ -132,18 +132,16 @@ def _went_late(engine: Engine, book: Book, opened: Any) -> dict[int, dict[tuple[
     A charge-off counts as late as can be. None where no lateness is known.
     """
     statement = book.table("statement")
-    end = last_whole_month_end(book.as_of)
     days, cycles = read(statement, "days_past_due", "int64"), read(statement, "cycles_past_due", "int64")
     placed = statement.select(
         account_id=statement.account_id.cast("string"), on=statement.statement_on, bucket=bucket(days, cycles)
     )
-    placed = placed.filter(placed.on <= end, placed.bucket.notnull())
+    placed = placed.filter(placed.bucket.notnull())
     if not engine.count(placed.limit(1)):
         return None
     late = placed.select("account_id", "bucket", month=month_of(placed.on))
     lost = charged_off(book)
     if lost is not None:
-        lost = lost.filter(lost.charged_off_on <= end)
         worst = ibis.literal(max(EVER.values()), "int64")
         late = late.union(lost.select("account_id", bucket=worst, month=month_of(lost.charged_off_on)))
     return {days: _first_times(engine, opened, late.filter(late.bucket >= least)) for days, least in EVER.items()}
