@@ -43,7 +43,7 @@ def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
     many = range(24)
     made = {
         "account": [{"account_id": f"a{n}", "system": "core", "party_id": f"p{n}", "product_id": "<gold>", "balance": 10 * n,
-                     "credit_limit": 300, "days_past_due": 31 if n < 11 else 0} for n in many],
+                     "credit_limit": 300, "opened_on": date(2026, 4, 1), "days_past_due": 31 if n < 11 else 0} for n in many],
         "statement": [{"account_id": f"a{n}", "statement_on": date(2026, month, 20), "total_balance": 10 * n + month,
                        "revolving_balance": 5, "instalment_balance": 1, "days_past_due": 20 + 30 * (month - 8) if n < 11 else 0}
                       for n in many for month in (8, 9, 10)],
@@ -80,6 +80,17 @@ def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
                    "ks": 0.4, "calibration_error": 0.01, "rows": 24, "bands": bands}],
         scores=table(*scored),
         last_scores=table(*[{**row, "points": row["points"] + 3} for row in scored]),
+        moved=table(*[
+            {"segment": "stage", "from": here, "to": there, "units": 12, "share": 0.5}
+            for here in ("new", "-") for there in ("new", "?")
+        ]),
+        tags={"young": Text("年轻", "Young"), "dry": Text("枯竭", "Dry")},
+        coverage=table(
+            {"tag": "young", "grain": "account", "units": 24, "held": 6, "not_held": 12, "unknown": 6, "share": 0.25,
+             "share_before": 0.5, "change": -0.25, "psi": 0.3, "drift": "act"},
+            {"tag": "dry", "grain": "customer", "units": 24, "held": 0, "not_held": 0, "unknown": 24, "share": None,
+             "share_before": None, "change": None, "psi": 0.0, "drift": "stable"},
+        ),
         risk_and_value=("risk", "worth"),
         decision=table(*decision),
         names={"limits": Text("额度", "Limits")},
@@ -156,7 +167,7 @@ def test_only_the_two_own_scripts_may_run(full: Figures) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_chart_is_drawn_by_vega_itself_and_no_wider_than_its_place(full: Figures, language: str) -> None:
     made = report.specs(full, language)
-    assert len(made) == 17
+    assert len(made) == 20
     for spec in made:
         assert "$schema" not in spec and spec["width"] == "container"
         svg = vl_convert.vegalite_to_svg({**spec, "width": 620}, allowed_base_urls=[])
@@ -190,7 +201,16 @@ def test_every_key_that_the_page_asks_for_exists() -> None:
         asked |= {c.args[0].value for c in named if isinstance(c.args[0], ast.Constant)}  # type: ignore[misc]
     asked |= {f"column_{column}" for columns in page.COLUMNS.values() for column, _ in columns}
     assert asked - set(TEXTS) == set()
-    assert {*page.HEADLINE, *page.RISK, *page.ACTIVITY, *page.SIZE, *page.IDENTITY} <= set(FIGURES)
+    assert {*page.HEADLINE, *page.RISK, *page.ACTIVITY, *page.SIZE, *page.IDENTITY, *page.FIRST_DAYS} <= set(FIGURES)
+
+
+def test_tags_tell_their_drift_and_those_of_which_nothing_is_known_stand_apart(full: Figures) -> None:
+    drawn, known, apart = next(each for each in page.sections(full, "en") if each.id == "tags").blocks
+    assert known.table is not None and apart.table is not None and drawn.chart is not None
+    assert known.table.rows == (
+        ("Young", "account", "6", "25.0%", "50.0%", "-25.0 pp", "6", "0.300", "act (over 0.25)"),
+    )
+    assert apart.table.rows == (("Dry", "customer", "24"),)
 
 
 def test_what_is_missing_says_what_it_needs(thin: Figures) -> None:

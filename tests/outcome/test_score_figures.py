@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backbook.customer.drift import psi, psi_by_chance
 from backbook.engine import Engine
 from backbook.outcome.scores import scores
-from backbook.outcome.stability import psi, psi_by_chance
 
 TENTHS = [10] * 10
 Table = Callable[..., Any]

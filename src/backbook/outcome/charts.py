@@ -12,6 +12,7 @@ from typing import Any
 
 import altair as alt
 
+from backbook.outcome import numbers
 from backbook.outcome.figures import Row
 from backbook.outcome.texts import text
 
@@ -97,31 +98,99 @@ def net_flow(rows: Sequence[Row], language: str) -> alt.Chart:
     return base.mark_line(point=alt.OverlayMarkDef(size=36), strokeWidth=2)
 
 
-def roll(rows: Sequence[Row], language: str) -> alt.LayerChart:
-    order = ["M0", "M1", "M2", "M3", "M4", "M5", "M6", "M7+", "?", "-"]
-    return _heat(rows, "to", "from", "share", language, x_order=order, y_order=order, format=".0%")
+PLACES = ("M0", "M1", "M2", "M3", "M4", "M5", "M6", "M7+", "paid_off", "closed", "charged_off", "?", "-")
+
+
+def roll(rows: Sequence[Row], order: list[str], language: str) -> alt.LayerChart:
+    """Where accounts went, in the order of `PLACES` as the rows name them."""
+    return _heat(rows, "to", "from", "share", language, x_order=order, y_order=order, form="share")
+
+
+def segment_moves(rows: Sequence[Row], to_order: list[str], from_order: list[str], language: str) -> alt.LayerChart:
+    """Shares of the row; what stayed lies on the diagonal."""
+    return _heat(
+        rows, "to", "from", "share", language, x_order=to_order, y_order=from_order, form="share", also="units", titles=False
+    )  # fmt: skip
+
+
+def first_days(rows: Sequence[Row], order: list[str], language: str) -> alt.LayerChart | None:
+    """A cohort in each row; a cell that is not known yet is empty."""
+    known = [row for row in rows if row["share"] is not None]
+    shown = [{name: row[name] for name in ("month", "milestone", "share", "denominator")} for row in known]
+    if not shown:
+        return None
+    return _heat(
+        shown, "milestone", "month", "share", language, x_order=order, y_order=sorted({row["month"] for row in rows}),
+        form="share", also="denominator", titles=False,
+    )  # fmt: skip
+
+
+def vintage(rows: Sequence[Row], share: str, language: str) -> alt.LayerChart:
+    """A line for each vintage, from light (old) to dark (young), with its name where it ends and there is room."""
+    order = list(dict.fromkeys(row["vintage"] for row in rows))
+    placed = [{**row, "place": order.index(row["vintage"])} for row in rows]
+    across, up = alt.X("mob:Q", title=text("column_mob", language)), alt.Y(f"{share}:Q", title=None)
+    across = across.axis(tickMinStep=1).scale(nice=False, domain=[0, max(row["mob"] for row in rows) + 1])
+    lines = _chart(placed).mark_line(point=alt.OverlayMarkDef(size=14), strokeWidth=1.6).encode(
+        x=across,
+        y=up.axis(format="~%"),
+        color=alt.Color("place:Q", legend=None, scale=alt.Scale(range=["#8cc4e8", "#00304d"])),
+        detail="vintage:N",
+        tooltip=_tips(language, "vintage", mob="Q", opened="Q", **{share: "%"}),
+    )  # fmt: skip
+    names = alt.Chart(_data(_with_room(placed, share))).mark_text(align="left", dx=4, dy=-7, fontSize=10, color=INK).encode(
+        x="mob:Q", y=f"{share}:Q", text="vintage:N"
+    )  # fmt: skip
+    return alt.layer(lines, names).properties(width="container", height=320)
+
+
+def _with_room(rows: Sequence[Row], share: str) -> list[Row]:
+    """The ends of lines whose names do not run into each other; the oldest vintages are named first."""
+    ends = list({row["vintage"]: row for row in rows}.values())
+    wide, high = max(row["mob"] for row in rows) / 16 + 0.5, max(row[share] for row in rows) / 22
+    named: list[Row] = []
+    for row in ends:
+        if all(abs(row["mob"] - one["mob"]) > wide or abs(row[share] - one[share]) > high for one in named):
+            named.append(row)
+    return named
+
+
+def tags(rows: Sequence[Row], language: str) -> alt.Chart:
+    """The tags that moved most: the share of units that have them, before and now."""
+    return _two(rows, "tag", "share", language, form="%")
 
 
 def risk_and_value(rows: Sequence[Row], language: str) -> alt.LayerChart:
-    return _heat(rows, "value", "risk", "accounts", language, format=",d")
+    return _heat(rows, "value", "risk", "accounts", language, form="count")
 
 
 def _heat(
-    rows: Sequence[Row], x: str, y: str, value: str, language: str, *, format: str,
-    x_order: list[str] | None = None, y_order: list[str] | None = None,
+    rows: Sequence[Row], x: str, y: str, value: str, language: str, *, form: str,
+    x_order: list[str] | None = None, y_order: list[str] | None = None, also: str = "", titles: bool = True,
 ) -> alt.LayerChart:  # fmt: skip
+    """A cell for each row with its value in it; `form` is share or count, `also` a number that the pointer shows."""
     highest = max((float(row[value]) for row in rows), default=1.0)
-    base = _chart(rows).encode(
-        x=alt.X(f"{x}:N", sort=x_order, title=text(f"column_{x}", language), axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y(f"{y}:N", sort=y_order, title=text(f"column_{y}", language)),
-        tooltip=_tips(language, y, x, **{value: "%" if "%" in format else "Q"}),
+    said = [{**row, "said": numbers.written(row[value], form, language)} for row in rows]
+    tips = {value: "%" if form == "share" else "Q"} | ({also: "Q"} if also else {})
+    x_title, y_title = (text(f"column_{name}", language) if titles else None for name in (x, y))
+    base = _chart(said).encode(
+        x=alt.X(f"{x}:N", sort=x_order, title=x_title, axis=alt.Axis(labelAngle=_head_angle(rows, x), orient="top")),
+        y=alt.Y(f"{y}:N", sort=y_order, title=y_title),
+        tooltip=_tips(language, y, x, **tips),
     )
     cells = base.mark_rect(stroke="white", strokeWidth=2).encode(
         color=alt.Color(f"{value}:Q", legend=None, scale=alt.Scale(range=["#eef4f9", BLUE], domain=[0, highest]))
     )
     ink = alt.condition(alt.datum[value] > 0.55 * highest, alt.value("white"), alt.value(INK))
-    words = base.mark_text(fontSize=12).encode(text=alt.Text(f"{value}:Q", format=format), color=ink)
-    return alt.layer(cells, words, data=_data(rows)).properties(width="container", height=_row_height(rows, y, 30))
+    words = base.mark_text(fontSize=12).encode(text=alt.Text("said:N"), color=ink)
+    return alt.layer(cells, words, data=_data(said)).properties(width="container", height=_row_height(rows, y, 30))
+
+
+def _head_angle(rows: Sequence[Row], column: str) -> int:
+    """Slanted where the longest head is wider than its column of a chart as wide as the page."""
+    names = {str(row[column]) for row in rows}
+    widest = max((sum(13 if ord(letter) > 0x2E80 else 7 for letter in name) for name in names), default=0)
+    return -30 if widest * len(names) > 950 else 0
 
 
 def sleeping(rows: Sequence[Row], alerts: Sequence[float], language: str) -> alt.LayerChart:
@@ -166,15 +235,21 @@ def shift(rows: Sequence[Row], language: str) -> alt.Chart:
     return _two(rows, "band", "now", language)
 
 
-def _two(rows: Sequence[Row], x: str, now: str, language: str) -> alt.Chart:
+def _two(rows: Sequence[Row], x: str, now: str, language: str, *, form: str = "Q") -> alt.Chart:
     """Two bars side by side, before and now; one where there is no before."""
+    value = "units" if form == "Q" else "share"
     kinds = {"before": text("kind_before", language), "now": text("kind_now", language)}
     long = [
-        {x: row[x], "kind": kinds[kind], "units": row[column]}
+        {x: row[x], "kind": kinds[kind], value: row[column]}
         for row in rows
         for kind, column in (("before", "before"), ("now", now))
         if row[column] is not None
     ]
+    amount = (
+        _amount(value, language, axis=alt.X)
+        if form == "Q"
+        else alt.X(f"{value}:Q", title=None, axis=alt.Axis(format="~%", tickCount=6))
+    )
     both = any(row["before"] is not None for row in rows)
     colour = alt.Color(
         "kind:N", sort=None, scale=alt.Scale(domain=list(kinds.values()), range=["#b9c4cf", BLUE]),
@@ -183,9 +258,9 @@ def _two(rows: Sequence[Row], x: str, now: str, language: str) -> alt.Chart:
     extra = {"yOffset": alt.YOffset("kind:N", sort=list(kinds.values()))} if both else {}
     return _chart(long, height=_row_height(rows, x, 36 if both else 26)).mark_bar(cornerRadiusEnd=2).encode(
         y=alt.Y(f"{x}:N", sort=None, title=None),
-        x=_amount("units", language, axis=alt.X),
+        x=amount,
         color=colour,
-        tooltip=_tips(language, x, "kind", units="Q"),
+        tooltip=_tips(language, x, "kind", **{value: form}),
         **extra,
     )  # fmt: skip
 

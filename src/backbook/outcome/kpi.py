@@ -12,11 +12,14 @@ from types import MappingProxyType
 from typing import Any
 
 from backbook.engine import Engine
-from backbook.outcome import activity, decisions, delinquency, flow, size, sleeping
+from backbook.outcome import activity, decisions, delinquency, flow, size, sleeping, vintage
 from backbook.outcome.figures import About, Figure, Figures, Grid, Row, Text, needs
+from backbook.outcome.first_days import first_days
 from backbook.outcome.position import Book, position
 from backbook.outcome.scores import GradeNames
 from backbook.outcome.scores import scores as score_figures
+from backbook.outcome.segment_moves import segment_moves
+from backbook.outcome.tags import tag_grids
 from backbook.outcome.who_is_who import Identity, identity_figures, identity_grids
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -39,6 +42,9 @@ def figures(
     *,
     before: Book | None = None,
     segments: Sequence[Segment] = (),
+    moved: Any = None,
+    tags: Mapping[str, Text] = NOTHING,
+    coverage: Any = None,
     versions: Sequence[Mapping[str, Any]] = (),
     scores: Any = None,
     last_scores: Any = None,
@@ -57,7 +63,8 @@ def figures(
     """All figures of one report.
 
     - `book`, `before`: what was known at this and at the previous month-end (see `Book`).
-    - `segments`: segment columns of the profiles.
+    - `segments`: segment columns of the profiles; `moved`: the table `segment_move` of the day.
+    - `tags`: names of the tags by id, in the order in which they are shown; `coverage`: the table `tag_coverage` of the day.
     - `versions`: the score versions in use (see `scores.scores`); `scores`, `last_scores`: score tables of this run
       and of the last one (unit, score, version, points, probability, grade).
     - `risk_and_value`: two grade columns of the account profile that make the table of risk against value.
@@ -72,6 +79,10 @@ def figures(
         if before is not None:
             _, earlier = book_figures(engine, before, months=False)
             found = {id: replace(figure, before=earlier.get(id)) for id, figure in found.items()}
+        grids |= {grid.id: grid for grid in tag_grids(engine, coverage, tags)}
+        for segment in segments:
+            grid = segment_moves(engine, moved, segment.column, segment.levels)
+            grids[grid.id] = grid
         grids["risk_and_value"] = _risk_and_value(engine, book, risk_and_value, versions)
         grids |= {
             "lists": Grid("lists", tuple(_labelled(row, labels) for row in lists)),
@@ -113,7 +124,9 @@ def book_figures(engine: Engine, book: Book, *, months: bool = True) -> tuple[di
     ]
     grids = [bands, late, ahead]
     if months:
-        grids += [*_months(engine, book), activity.spend_by_month(engine, book)]
+        over_months, told = _months(engine, book)
+        grids += [*over_months, activity.spend_by_month(engine, book)]
+        found += told
         grids += [
             size.by_group(engine, accounts, "branch", source="assignment"),
             _with_names(engine, book, size.by_group(engine, accounts, "product_id", source="product_id")),
@@ -139,11 +152,19 @@ def _with_names(engine: Engine, book: Book, grid: Grid) -> Grid:
     return replace(grid, rows=tuple({**row, "group": names.get(row["group"], row["group"])} for row in grid))
 
 
-def _months(engine: Engine, book: Book) -> list[Grid]:
+def _months(engine: Engine, book: Book) -> tuple[list[Grid], list[Figure]]:
+    """What is told over months and by month of opening: flows, roll, cure, vintages, the first days."""
+    curves, fpd = vintage.vintages(engine, book)
+    young, steps = first_days(engine, book)
     if book.table("statement") is None:
-        return [Grid(id, needs=needs("statement")) for id in ("net_flow", "roll")]
-    months = engine.cached(flow.statement_months(book))
-    return [flow.net_flow(engine, months, book.as_of), flow.roll(engine, months, book.as_of)]
+        flows, rolled = (Grid(id, needs=needs("statement")) for id in ("net_flow", "roll"))
+    else:
+        months, ended = engine.cached(flow.statement_months(book)), engine.cached(flow.ends(book))
+        flows = flow.net_flow(engine, months, book.as_of, ended=ended)
+        rolled = flow.roll(engine, months, book.as_of, ended=ended)
+    chain, cured = flow.chain_loss(flows), flow.cure(rolled)
+    told = [flow.chain_figure(chain, book.as_of), *flow.cure_figures(cured, book.as_of), fpd, *steps]
+    return [flows, chain, rolled, cured, *curves, young], told
 
 
 def earning(engine: Engine, book: Book, accounts: Any) -> list[Figure]:

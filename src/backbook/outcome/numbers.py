@@ -83,7 +83,16 @@ def change(value: float | None, form: str, language: str) -> str:
     )
 
 
-FORMS = {"count": count, "money": money, "share": share, "number": number}
+def points(value: Any, language: str) -> str:
+    """A change of a share.
+
+    >>> points(0.012, "en"), points(None, "en")
+    ('+1.2 pp', '–')
+    """
+    return UNKNOWN if value is None else change(float(value), "share", language)
+
+
+FORMS = {"count": count, "money": money, "share": share, "number": number, "points": points}
 
 
 def written(value: Any, form: str, language: str) -> str:

@@ -6,13 +6,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from backbook.customer.drift import drift
 from backbook.outcome import charts, numbers
 from backbook.outcome.figures import Figure, Figures, Grid, Row, ScoreFigures, StrategyFigures, Text
-from backbook.outcome.stability import ACT, STABLE
+from backbook.outcome.first_days import STEPS
+from backbook.outcome.segment_moves import ENDS
 from backbook.outcome.texts import FIGURES, TEXTS, text
+from backbook.outcome.vintage import AGES
 
 # The columns of each table and the form in which they are written.
 COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
+    "cure": (
+        ("bucket", "text"), ("accounts", "count"), ("cured", "count"), ("cure_share", "share"), ("stayed", "count"),
+        ("worse", "count"), ("other", "count"), ("balance", "money"), ("cure_balance_share", "share"),
+    ),
+    "vintage_table": (
+        ("vintage", "text"), ("opened", "count"), ("mob", "count"), ("due", "count"), ("missed", "count"), ("fpd", "share"),
+        *((f"late_{days}_at_{age}", "share") for days, ages in AGES.items() for age in ages),
+    ),
+    "tags": (
+        ("tag", "text"), ("grain", "text"), ("held", "count"), ("share", "share"), ("before", "share"), ("change", "points"),
+        ("unknown", "count"), ("psi", "number"), ("drift", "text"),
+    ),
+    "tags_unknown": (("tag", "text"), ("grain", "text"), ("units", "count")),
     "buckets": (("bucket", "text"), ("accounts", "count"), ("balance", "money")),
     "sleeping": (("on", "text"), ("asleep", "count"), ("cards", "count"), ("share", "share")),
     "spend": (("month", "text"), ("transactions", "count"), ("amount", "money")),
@@ -45,10 +61,18 @@ HEADLINE = (
     "open_accounts", "customers", "balance", "utilisation",
     "active_30d", "dpd_over_30_balance", "dpd_over_90_balance", "sleeping",
 )  # fmt: skip
-RISK = tuple(f"dpd_over_{days}_{unit}" for days in (30, 90, 180) for unit in ("account", "balance"))
+RISK = (
+    *(f"dpd_over_{days}_{unit}" for days in (30, 90, 180) for unit in ("account", "balance")),
+    "cure_account", "cure_balance", "chain_loss", "fpd",
+)  # fmt: skip
+FIRST_DAYS = tuple(step.id for step in STEPS)
 ACTIVITY = ("active_30d", "active_90d", "sleeping")
 SIZE = ("accounts", "balance", "limits", "utilisation", "revolving_share", "instalment_share")
 IDENTITY = ("records", "identified", "records_each", "linked_surely", "linked_likely", "to_decide")
+
+FIRST_SEGMENT = "segment.lifecycle"
+# So many levels are named in a sentence, and so many tags drawn.
+NAMED_LEVELS, TAGS_DRAWN = 4, 10
 
 # So many names stand on the page for each thing that is missing; the command line lists them all.
 NAMED = 40
@@ -77,6 +101,10 @@ class Table:
     headers: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+# For a chart whose numbers stand in the table of another block.
+NO_TABLE = Table((), (), ())
 
 
 @dataclass(frozen=True)
@@ -115,8 +143,10 @@ def sections(figures: Figures, language: str) -> list[Section]:
         Section("headline", words("headline"), tiles(HEADLINE)),
         Section("risk", words("risk"), tiles(RISK), _risk(figures, language)),
         Section("activity", words("activity"), tiles(ACTIVITY), _activity(figures, language)),
+        Section("first_days", words("first_days"), tiles(FIRST_DAYS), _first_days(figures, language)),
         Section("value", words("value"), tiles(SIZE), _size(figures, language)),
         Section("segments", words("segments"), (), _segments(figures, language)),
+        Section("tags", words("tags"), (), _tags(figures, language)),
         Section(
             "scores",
             words("scores"),
@@ -203,9 +233,12 @@ def _cell(row: Row, name: str, form: str, language: str) -> str:
     return numbers.written(row.get(name), form, language)
 
 
-def pivot(rows: Sequence[Row], down: str, across: str, value: str, form: str, language: str) -> Table:
-    """Rows against columns in the order in which they come; an empty cell is a dash."""
+def pivot(
+    rows: Sequence[Row], down: str, across: str, value: str, form: str, language: str, *, order: Sequence[Any] = ()
+) -> Table:
+    """Rows against columns in the order in which they come, or in that of `order`; an empty cell is a dash."""
     names, heads = list(dict.fromkeys(row[down] for row in rows)), list(dict.fromkeys(row[across] for row in rows))
+    heads.sort(key=lambda head: order.index(head) if head in order else len(order))
     found = {(row[down], row[across]): row[value] for row in rows}
     return Table(
         headers=(text(f"column_{down}", language), *map(_shown, heads)),
@@ -243,7 +276,7 @@ def _drawn(
         title=title or text(id, language),
         chart_title=chart_title or text(f"{id}_chart", language),
         chart=chart(rows, language) if rows else None,
-        table=(written or table(rows, COLUMNS[id], language)) if rows else None,
+        table=None if written is NO_TABLE or not rows else written or table(rows, COLUMNS[id], language),
         note=" ".join(part for part in (own_note, text(note, language) if note else "") if part),
         needs=_needs(grid, language),
         folded=folded,
@@ -258,15 +291,77 @@ def _needs(grid: Grid, language: str) -> str:
 
 
 def _risk(figures: Figures, language: str) -> tuple[Block, ...]:
-    flow, roll = figures.grid("net_flow"), figures.grid("roll")
+    flow, chain, curves = figures.grid("net_flow"), figures.grid("chain_loss"), figures.grid("vintage")
+    loss = [{"month": row["month"], "step": text("chain", language), "flow": row["share"]} for row in chain]
+    roll = figures.grid("roll")
+    placed = replace(roll, rows=tuple({**row, "from": _placed(row["from"]), "to": _placed(row["to"])} for row in roll))
+    order = [_word(_placed(place), language) for place in charts.PLACES]
     return (
         _drawn("buckets", figures.grid("buckets"), language, charts.buckets),
-        _drawn("net_flow", flow, language, charts.net_flow, written=pivot(flow.rows, "month", "step", "flow", "share", language)),
         _drawn(
-            "roll", roll, language, charts.roll, note="roll_note", folded=True,
-            written=pivot(roll.rows, "from", "to", "share", "share", language),
+            "net_flow", flow, language, charts.net_flow, note="net_flow_note",
+            written=pivot([*flow.rows, *loss], "month", "step", "flow", "share", language),
+        ),
+        _drawn(
+            "roll", placed, language, lambda rows, to: charts.roll(rows, order, to), note="roll_note", folded=True,
+            written=pivot(_localised(placed, language), "from", "to", "share", "share", language, order=order),
+        ),
+        _plain("cure", figures.grid("cure"), language, note="cure_note"),
+        _drawn("vintage", curves, language, lambda rows, to: charts.vintage(rows, "share_90", to), written=NO_TABLE),
+        *([_drawn(
+            "vintage_30", replace(curves, note=None), language, lambda rows, to: charts.vintage(rows, "share_30", to), written=NO_TABLE
+        )] if curves else []),
+        *([_plain("vintage_table", figures.grid("vintage_table"), language, note="vintage_note")] if curves else []),
+    )  # fmt: skip
+
+
+def _placed(place: str) -> Any:
+    return TEXTS.get(f"place_{place}", place)
+
+
+def _first_days(figures: Figures, language: str) -> tuple[Block, ...]:
+    grid = figures.grid("first_days")
+    named = replace(grid, rows=tuple({**row, "milestone": FIGURES[row["milestone"]].name} for row in grid))
+    order = [FIGURES[step].name.to(language) for step in FIRST_DAYS]
+    opened = {row["month"]: row["opened"] for row in grid}
+    rows = [
+        *({"month": month, "milestone": text("column_opened", language), "said": numbers.count(n, language)} for month, n in opened.items()),
+        *({**row, "said": _of(row, language)} for row in _localised(named, language)),
+    ]  # fmt: skip
+    written = pivot(
+        rows, "month", "milestone", "said", "text", language, order=[text("column_opened", language), *order]
+    )
+    return (
+        _drawn(
+            "first_days", named, language, lambda rows, to: charts.first_days(rows, order, to),
+            note="first_days_note", folded=True, written=written,
         ),
     )  # fmt: skip
+
+
+def _of(row: Row, language: str) -> str | None:
+    """A share as its two numbers."""
+    if row["denominator"] is None:
+        return None
+    return f"{numbers.count(row['numerator'], language)} / {numbers.count(row['denominator'], language)}"
+
+
+def _tags(figures: Figures, language: str) -> tuple[Block, ...]:
+    def worded(grid: Grid) -> Grid:
+        rows = ({**row, "grain": TEXTS[f"grain_{row['grain']}"], "drift": _drift(row["drift"])} for row in grid)
+        return replace(grid, rows=tuple(rows))
+
+    known, unknown = worded(figures.grid("tags")), worded(figures.grid("tags_unknown"))
+    moved = Grid("tags_moved", tuple(sorted(
+        (row for row in known if row["change"]), key=lambda row: (-abs(row["change"]), row["tag"])
+    )[:TAGS_DRAWN]))  # fmt: skip
+    drawn = [_drawn("tags_moved", moved, language, charts.tags, written=NO_TABLE)] if moved else []
+    apart = [_plain("tags_unknown", unknown, language, note="tags_unknown_note")] if unknown else []
+    return (*drawn, _plain("tags", known, language, note="tags_note"), *apart)
+
+
+def _drift(level: str | None) -> Any:
+    return None if level is None else TEXTS[f"psi_{level}"]
 
 
 def _activity(figures: Figures, language: str) -> tuple[Block, ...]:
@@ -303,14 +398,62 @@ def _groups_drawn(rows: list[dict[str, Any]], language: str) -> Any:
 
 
 def _segments(figures: Figures, language: str) -> tuple[Block, ...]:
+    """Each segment with its sizes and its moves, the lifecycle first."""
     unknown = text("unknown", language)
     found = []
-    for name, grid in figures.segments:
+    for name, grid in sorted(figures.segments, key=lambda each: each[1].id != FIRST_SEGMENT):
         rows = tuple({**row, "level": row["level"] or Text(unknown, unknown)} for row in grid)
-        found.append(
-            _drawn("segment", Grid(grid.id, rows, grid.needs), language, charts.segment, title=name.to(language))
-        )
+        sizes = Grid(grid.id, rows, grid.needs)
+        found.append(_drawn("segment", sizes, language, charts.segment, title=name.to(language)))
+        found.append(_moves(name, sizes, figures.grid(f"segment_move.{grid.id.removeprefix('segment.')}"), language))
     return tuple(found)
+
+
+def _moves(name: Text, sizes: Grid, moves: Grid, language: str) -> Block:
+    """The matrix, and in words what grew, what shrank and between which levels most units moved."""
+    ends = {side: [end[place].to(language) for end in ENDS.values()] for place, side in enumerate(("from", "to"))}
+    levels = [_word(row["level"], language) for row in sizes]
+    order = {side: [*levels, *reversed(names)] for side, names in ends.items()}
+    rows = _localised(moves, language)
+    said = [
+        {**row, "said": f"{numbers.share(row['share'], language)} ({numbers.count(row['units'], language)})"}
+        for row in rows
+    ]
+    block = _drawn(
+        "segment_move", moves, language,
+        lambda rows, to: charts.segment_moves(rows, order["to"], order["from"], to), folded=True,
+        title=f"{name.to(language)} · {text('segment_move', language)}",
+        written=pivot(said, "from", "to", "said", "text", language, order=order["to"]),
+    )  # fmt: skip
+    return replace(block, note=" ".join(part for part in (_grown(sizes, language), _between(rows, language)) if part))
+
+
+def _grown(sizes: Grid, language: str) -> str:
+    """What grew and what shrank since the last month-end, the most first."""
+    changes = [(row["units"] - row["before"], row) for row in sizes if row["before"] is not None]
+    said = []
+    for key, sign in (("grew", 1), ("shrank", -1)):
+        which = sorted((pair for pair in changes if pair[0] * sign > 0), key=lambda pair: -abs(pair[0]))
+        listed = [
+            f"{_word(row['level'], language)} {by:+,}" + (f" ({by / row['before']:+.1%})" if row["before"] else "")
+            for by, row in which[:NAMED_LEVELS]
+        ]
+        if listed:
+            said.append(_sentence(key, listed, language))
+    if changes and not said:
+        said.append(text("segment_as_it_was", language))
+    return " ".join(said)
+
+
+def _between(rows: Sequence[Row], language: str) -> str:
+    moved = sorted((row for row in rows if not row["stayed"]), key=lambda row: -row["units"])[:NAMED_LEVELS]
+    listed = [f"{row['from']} → {row['to']} {numbers.count(row['units'], language)}" for row in moved]
+    return _sentence("moved_most", listed, language) if listed else ""
+
+
+def _sentence(key: str, listed: Sequence[str], language: str) -> str:
+    colon, comma, end = ("：", "、", "。") if language == "zh" else (": ", ", ", ".")
+    return text(key, language) + colon + comma.join(listed) + end
 
 
 def _each(blocks: Callable[[Any, str], list[Block]], things: Iterable[Any], language: str) -> tuple[Block, ...]:
@@ -371,12 +514,11 @@ def _score_tiles(score: ScoreFigures, language: str) -> tuple[Tile, ...]:
 
 def _psi(score: ScoreFigures, language: str) -> Tile:
     assert score.psi is not None and score.psi_rows is not None
-    state = "psi_stable" if score.psi < STABLE else "psi_watch" if score.psi <= ACT else "psi_act"
     before, now = (numbers.count(rows, language) for rows in score.psi_rows)
     return Tile(
         name=text("psi", language),
         value=numbers.number(score.psi, language),
-        made_of=text(state, language),
+        made_of=text(f"psi_{drift(score.psi)}", language),
         parts=f"n {before} → {now}",
         note=f"{text('psi_by_chance', language)} {numbers.number(score.psi_by_chance, language, 4)}",
     )

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backbook.customer.drift import psi, psi_by_chance
 from backbook.engine import Engine
 from backbook.outcome.figures import Grid, ScoreFigures, Text
 from backbook.outcome.position import read
-from backbook.outcome.stability import psi, psi_by_chance, shift
+from backbook.outcome.stability import shift
 
 # What a score yields, in the order in which it is preferred for bands.
 SPREAD = ("points", "amount", "probability")

@@ -1,14 +1,12 @@
-"""Whether a score still spreads over the book as it did: the population stability index (PSI).
+"""Whether a score still spreads over the book as it did: units by tenths of the last run, then and now.
 
-PSI = Σ (a - e) ln(a / e) over ten bands that held equal shares before (Lewis 1994; below 0.10 stable, to 0.25
-watch, above act: a convention). Chance alone gives about (bands - 1) (1/n + 1/m), so that is shown beside it.
+How far the two differ is the population stability index (`customer.drift`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import log
 from typing import Any
 
 import ibis
@@ -17,33 +15,6 @@ from backbook.engine import Engine
 from backbook.outcome.figures import Grid
 
 BANDS = 10
-
-# An empty band counts as half a unit, else its logarithm is not finite.
-EMPTY = 0.5
-
-STABLE, ACT = 0.10, 0.25
-
-
-def psi(before: Sequence[float], now: Sequence[float]) -> float:
-    """
-    >>> expected = [10] * 10
-    >>> round(psi(expected, [8, 9, 9, 10, 10, 10, 10, 11, 11, 12]), 6)
-    0.012123
-    >>> round(psi(expected, [2, 4, 5, 7, 9, 11, 13, 15, 16, 18]), 5)
-    0.33446
-    """
-    old, new = _shares(before), _shares(now)
-    return sum((a - e) * log(a / e) for e, a in zip(old, new, strict=True))
-
-
-def _shares(counts: Sequence[float]) -> list[float]:
-    total = sum(counts)
-    return [(count or EMPTY) / total for count in counts]
-
-
-def psi_by_chance(bands: int, before: int, now: int) -> float:
-    """What two samples of the same population would show on average."""
-    return (bands - 1) * (1 / before + 1 / now)
 
 
 def shift(engine: Engine, before: Any, now: Any, column: str) -> Grid:

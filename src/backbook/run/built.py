@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from backbook import __version__
 from backbook.lake import Head
+from backbook.run.dates import previous_month_end
 from backbook.sources.contract import TABLES
 from backbook.workspace import canonical
 
@@ -33,6 +34,11 @@ def inputs(way: Way, **more: Any) -> str:
         for table in head.tables
         if table.startswith(EARLIER) and (manifest := head.manifest(table)) is not None
     }
+    # Moves of segments and drift of tags are told against the last month-end.
+    last = previous_month_end(way.as_of).isoformat()
+    before["last month-end"] = [
+        sha for table in sorted(head.tables) if table.startswith("profile.") for sha in _left(head, table, last)
+    ]
     read = {"edition": __version__, "part": way.part, "bundle": way.frozen.bundle.hash, "sources": sources,
             "before": before, "more": more}  # fmt: skip
     return hashlib.sha256(canonical(read)).hexdigest()[:16]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
+from backbook.customer import coverage, moves
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.identity.quality import QUALITY, SUSPECT
 from backbook.customer.reader import Reader
@@ -109,6 +110,10 @@ def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
         if head.files(PROFILES[ACCOUNT], part=before.isoformat())
         else None,
         segments=_segments(way),
+        moved=_part(way, moves.MOVE, way.part),
+        # The place to sort tags: they are shown in this order.
+        tags={tag.id: Text(tag.zh, tag.en) for tag in frozen.tags},
+        coverage=_part(way, coverage.TABLE, way.part),
         versions=versions,
         scores=_part(way, "score", way.part),
         last_scores=_part(way, "score", before.isoformat()),

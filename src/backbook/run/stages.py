@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from backbook.customer import coverage, moves
 from backbook.customer import profile as profiles
 from backbook.customer.availability import missing_definitions
 from backbook.customer.clusters import Clusters, Found, find, told_apart, value
@@ -26,7 +27,7 @@ from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
 from backbook.outcome import library
 from backbook.progress import Progress
-from backbook.run import built, paper
+from backbook.run import built, movement, paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
@@ -42,6 +43,8 @@ PROFILES = {ACCOUNT: "profile.account", CUSTOMER: "profile.customer"}
 LEARNED = ("score", "cluster")
 # Ranked segments: from where to where a level goes. Groups found: their centres, and what sets each apart.
 CUTS, GROUPS, APART = "segment_cut", "segment_found", "segment_apart"
+# What is told of a profile beside it, by both stages that write it.
+MOVEMENT = (coverage.TABLE, moves.SIZE, moves.MOVE)
 
 
 @dataclass
@@ -173,7 +176,7 @@ def profile(way: Way) -> dict[str, Any]:
         "features": {grain: sum(feature.at(grain) for feature in frozen.features) for grain in PROFILES},
         "not_available": [{"what": f"{each.kind} {each.id}", "needs": each.needs} for each in missing],
     }
-    built.note(way, "profile", read, [*who.tables, *of_ties, *PROFILES.values()], found)
+    built.note(way, "profile", read, [*who.tables, *of_ties, *PROFILES.values(), *MOVEMENT], found)
     return found
 
 
@@ -236,7 +239,7 @@ def score(way: Way) -> dict[str, Any]:
         rows = {link.id: engine.count(table) for link, table in zip(_scored_links(way), given, strict=True)}
     way.publish("score")
     found = {"rows": rows, "versions": {id_: version.id for id_, version in sorted(way.versions.items())}}
-    built.note(way, "score", read, [*PROFILES.values(), "score", CUTS, GROUPS, APART], found, base)
+    built.note(way, "score", read, [*PROFILES.values(), *MOVEMENT, "score", CUTS, GROUPS, APART], found, base)
     return found
 
 
@@ -320,6 +323,7 @@ def read_profile(way: Way) -> Profile:
 def _write_profile(way: Way, whole: Profile) -> None:
     for grain, table in PROFILES.items():
         way.replace(table, whole.at(grain), [KEY[grain]])
+    movement.write(way, whole, PROFILES)
 
 
 def _kept(engine: Engine, whole: Profile) -> Profile:
