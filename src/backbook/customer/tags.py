@@ -231,6 +231,10 @@ def form_faults(item: Item, possible: set[str], aims: Sequence[str] = ()) -> lis
     meaning = data.get("meaning")
     if not isinstance(meaning, dict) or not all(isinstance(meaning.get(language), str) for language in ("zh", "en")):
         faults.append(item.fault("meaning", "has no meaning in both languages.", "Write meaning: {zh: …, en: …}."))
+    elif set(meaning) != {"zh", "en"}:
+        # {en: 5,000 a month} is cut at the comma.
+        more = ", ".join(sorted(map(str, set(meaning) - {"zh", "en"})))
+        faults.append(item.fault("meaning", f"says more than zh and en: {more}.", "Put a text with a comma in quotes."))
     if not isinstance(data.get("owner"), str) or not data["owner"].strip():
         faults.append(item.fault("owner", "has no owner.", "Write owner: the team that answers for it."))
     if data.get("grain", ACCOUNT) not in (ACCOUNT, CUSTOMER):
