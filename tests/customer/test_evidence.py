@@ -90,7 +90,10 @@ def test_the_rows_add_up_to_the_measure(engine: Engine, data: Any, posted: Any, 
                     continue  # a window that is not known has no value that rows could show
                 found = shown(book, [one], unit, as_of)
                 told = value(found, as_of, str(one.measure))
-                assert math.isclose(float(told or 0), float(row[one.id]), rel_tol=1e-9, abs_tol=1e-5), (one.canonical(), found)
+                assert math.isclose(float(told or 0), float(row[one.id]), rel_tol=1e-9, abs_tol=1e-5), (
+                    one.canonical(),
+                    found,
+                )
                 assert found.total == len(found.rows)
                 assert all(row.on is None or row.on <= as_of for row in found.rows)
 
@@ -105,7 +108,9 @@ def test_a_row_outside_the_window_or_the_filter_is_never_shown(engine):
 
 
 def test_the_newest_stand_first_and_the_rest_is_said(engine):
-    book = Book(engine, {"account": [account("a")], "transaction": [tx(f"2026-06-{day:02}", day) for day in range(1, 29)]})
+    book = Book(
+        engine, {"account": [account("a")], "transaction": [tx(f"2026-06-{day:02}", day) for day in range(1, 29)]}
+    )
     one = features([feature(table="transaction", measure="sum", of="amount", window="last 30 days")])
     (found,) = evidence(tag(one), one, book, AS_OF, "a")  # type: ignore[arg-type]
     assert [row.amount for row in found.rows] == [Decimal(day) for day in range(28, 8, -1)]

@@ -182,5 +182,3 @@ def cut(text: Any) -> str | None:
         return None
     told = _NUMBERS.sub("****", " ".join(str(text).split()))
     return told if len(told) <= LONGEST else told[:LONGEST].rstrip() + "…"
-
-
