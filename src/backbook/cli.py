@@ -472,6 +472,31 @@ def _language(workspace: Workspace, language: Language | None) -> str:
     return language.value if language else workspace.settings.language
 
 
+@app.command("customer")
+def customer_(
+    directory: Folder,
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="a customer id, SYSTEM:PARTY_ID, an account or a customer number")
+    ],
+    as_of: Annotated[
+        date | None, typer.Option("--as-of", parser=_date, metavar="DATE", help="what was known then; usually today")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as one offline page")] = None,
+    language: Report = None,
+    as_json: Json = False,
+) -> None:
+    """One customer from all sides: accounts, what happened, tags with their evidence, scores, decisions; names masked."""
+    from backbook.run.customer import customer
+    from backbook.run.customer import terminal
+    from backbook.run.customer.page import write_page
+
+    workspace = Workspace.open(directory)
+    found = customer(workspace, id, as_of=as_of, language=_language(workspace, language))
+    if page is not None:
+        write_page(page, found)
+    _print(found.as_json() if as_json else [str(page)] if page else terminal.told(found))
+
+
 @app.command("tokenise")
 def tokenise_(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="delimited text with card numbers")],
