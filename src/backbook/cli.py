@@ -472,6 +472,31 @@ def _language(workspace: Workspace, language: Language | None) -> str:
     return language.value if language else workspace.settings.language
 
 
+@app.command("catalogue")
+def catalogue_(
+    directory: Folder,
+    out_: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="where to; usually out/catalogue of the workspace")
+    ] = None,
+    as_of: Annotated[
+        date | None,
+        typer.Option("--as-of", parser=_date, metavar="DATE", help="count on this profile; usually the last"),
+    ] = None,
+    language: Report = None,
+    as_json: Json = False,
+) -> None:
+    """Write what every feature, tag, segment, score and lookup means: catalogue.html to search, catalogue.xlsx in zh and en."""
+    from backbook.run.catalogue import catalogue, write_catalogue
+
+    workspace = Workspace.open(directory)
+    found = catalogue(workspace, as_of=as_of)
+    if as_json:
+        _print(found.as_json())
+        return
+    for file in write_catalogue(out_ or workspace.out / "catalogue", found, _language(workspace, language)):
+        out.print(str(file))
+
+
 @app.command("customer")
 def customer_(
     directory: Folder,
@@ -486,8 +511,7 @@ def customer_(
     as_json: Json = False,
 ) -> None:
     """One customer from all sides: accounts, what happened, tags with their evidence, scores, decisions; names masked."""
-    from backbook.run.customer import customer
-    from backbook.run.customer import terminal
+    from backbook.run.customer import customer, terminal
     from backbook.run.customer.page import write_page
 
     workspace = Workspace.open(directory)

@@ -28,7 +28,9 @@ def find(reader: Reader, identity: Any, accounts: Any, as_of: date, id: str) -> 
         if len(customers) == 1:
             return str(customers[0])
         if customers:
-            told = ", ".join(f"{row['customer_id']} ({row['how']})" for row in sorted(found, key=lambda row: row["customer_id"]))
+            told = ", ".join(
+                f"{row['customer_id']} ({row['how']})" for row in sorted(found, key=lambda row: row["customer_id"])
+            )
             raise NotAllowed(f"'{named}' means several customers: {told}. Write one of these ids.")
     near = _near(reader, _stacked(names), named)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

@@ -121,7 +121,9 @@ def _profile_day(head: Head, on: date, *, named: bool) -> date:
     # A made-up book may lie in the future; only who asks for a day is told that there is nothing yet.
     if not before and (named or not days):
         possible = f" Days: {', '.join(map(str, days[:5]))}." if days else ""
-        raise NotAllowed(f"There is no profile for {on} or before. Run `backbook run DIR --as-of DATE` first.{possible}")
+        raise NotAllowed(
+            f"There is no profile for {on} or before. Run `backbook run DIR --as-of DATE` first.{possible}"
+        )
     return max(before or days)
 
 
@@ -144,9 +146,15 @@ def _who(workspace: Workspace, known: Known, customer_id: str, wished: list[str]
     party = hand.rows("party", day)
     records = {f"{row['system']}:{row['party_id']}": row for row in engine.rows(party)} if party is not None else {}
     names = private.masked_names(engine, hand.head, workspace.key, day, parties=hand.whose.parties)
-    masked = {f"{row['system']}:{row['party_id']}": row["full_name"] for row in names.to_pylist()} if names is not None else {}
+    masked = (
+        {f"{row['system']}:{row['party_id']}": row["full_name"] for row in names.to_pylist()}
+        if names is not None
+        else {}
+    )
     believed = _believed(hand, customer_id, day)
-    since = engine.rows(hand.whose.parties.select("system", "party_id", "since").order_by(["since", "system", "party_id"]))
+    since = engine.rows(
+        hand.whose.parties.select("system", "party_id", "since").order_by(["since", "system", "party_id"])
+    )
 
     def told(column: str) -> Any:
         rows = [records[believed[column]]] if believed.get(column) in records else []
@@ -177,6 +185,7 @@ def _ties(workspace: Workspace, known: Known, customer_id: str) -> list[dict[str
     found, hand = judged.ties(known, customer_id), known.hand
     if not found:
         return []
+    assert hand.who is not None, "a look goes by the identity of its day"
     others = hand.engine.table(pa.table({"customer_id": sorted({row["customer_id"] for row in found})}))
     records = hand.who.semi_join(others, "customer_id").select("system", "party_id", "customer_id")
     owner = {(row["system"], row["party_id"]): row["customer_id"] for row in hand.engine.rows(records)}
@@ -193,7 +202,12 @@ def _believed(hand: OneCustomer, customer_id: str, day: date) -> dict[str, str]:
         return {}
     golden = hand.engine.parquet(files)
     rows = hand.engine.rows(golden.filter(golden.customer_id == customer_id))
-    return {key.removesuffix("_from"): value for row in rows for key, value in row.items() if key.endswith("_from") and value}
+    return {
+        key.removesuffix("_from"): value
+        for row in rows
+        for key, value in row.items()
+        if key.endswith("_from") and value
+    }
 
 
 def _assigned(hand: OneCustomer, day: date) -> Mapping[str, Any]:
@@ -247,9 +261,21 @@ def _accounts(known: Known) -> list[dict[str, Any]]:
 def _card(card: Mapping[str, Any], day: date, language: str) -> dict[str, Any]:
     """A card by its token. When it expires is not told: with the number it would be enough to pay (JR/T 0171, C3)."""
     cancelled = card.get("cancelled_on") is not None and card["cancelled_on"] <= day
-    state = "cancelled" if cancelled else "blocked" if card.get("block_code") else "active" if card.get("activated_on") else "new"
+    state = (
+        "cancelled"
+        if cancelled
+        else "blocked"
+        if card.get("block_code")
+        else "active"
+        if card.get("activated_on")
+        else "new"
+    )
     extra = [text("card_supplementary", language)] if card.get("is_supplementary") else []
-    return {"card": card["card_id"], "issued_on": card["issued_on"], "state": " · ".join([text(f"card_{state}", language), *extra])}
+    return {
+        "card": card["card_id"],
+        "issued_on": card["issued_on"],
+        "state": " · ".join([text(f"card_{state}", language), *extra]),
+    }
 
 
 def _rows(hand: OneCustomer, table: str, day: date) -> list[dict[str, Any]]:

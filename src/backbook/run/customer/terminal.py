@@ -16,6 +16,7 @@ from backbook.run.show import Lines, table_of
 FACTS = ("age_band", "city", "customer_no", "branch", "manager", "since")
 LABELS = {"age_band": "age"}
 MOST_HAPPENINGS = 25
+NUMBERS = ("limit", "balance", "utilisation", "days_past_due", "amount", "value", "value_now", "value_new")
 
 
 def told(found: Customer360) -> Lines:
@@ -37,22 +38,30 @@ def told(found: Customer360) -> Lines:
     lines += _timeline(found, t)
     lines += _tags(found, t)
     if found.segments:
-        table = table_of(t("segments"), t("segment"), t("level"), t("account"))
+        table = _table(t("segments"), ("segment", "level", "account"), t)
         for row in found.segments:
             table.add_row(row["name"], row["level_name"], row["account_id"] or "")
         lines.append(table)
     lines += _scores(found, t)
     if found.ties:
-        table = table_of(t("ties"), t("tie"), t("other"), t("since"))
+        table = _table(t("ties"), ("tie", "other", "since"), t)
         for row in found.ties:
             table.add_row(row["kind_name"], f"{row['name'] or ''} {row['customer_id']}".strip(), written(row["since"]))
         lines.append(table)
     return lines + _decisions(found, t)
 
 
+def _table(title: str, columns: Sequence[str], t: Any) -> Table:
+    """Texts stand to the left, numbers to the right."""
+    table = table_of(title, *map(t, columns))
+    for name, column in zip(columns, table.columns, strict=True):
+        column.justify = "right" if name in NUMBERS else "left"
+    return table
+
+
 def _accounts(found: Customer360, t: Any) -> Table:
     columns = ("account", "product", "stage", "limit", "balance", "utilisation", "days_past_due", "cards")
-    table = table_of(f"{t('accounts')} · {found.currency}", *map(t, columns))
+    table = _table(f"{t('accounts')} · {found.currency}", columns, t)
     for row in found.accounts:
         cards = "\n".join(f"{card['card']} {card['state']}" for card in row["cards"])
         table.add_row(
@@ -65,9 +74,11 @@ def _accounts(found: Customer360, t: Any) -> Table:
 def _timeline(found: Customer360, t: Any) -> Lines:
     shown = found.timeline[:MOST_HAPPENINGS]
     title = f"{t('timeline')} · {t('shown_of', shown=len(shown), total=found.happened)}"
-    table = table_of(title, *map(t, ("on", "kind", "what", "amount")))
+    table = _table(title, ("on", "kind", "what", "amount"), t)
     for row in shown:
-        table.add_row(str(row["on"]), row["happened"], row["what"], "" if row["amount"] is None else written(row["amount"]))
+        table.add_row(
+            str(row["on"]), row["happened"], row["what"], "" if row["amount"] is None else written(row["amount"])
+        )
     return [table]
 
 
@@ -102,7 +113,7 @@ def line(evidence: Mapping[str, Any], t: Any) -> str:
 def _scores(found: Customer360, t: Any) -> Lines:
     if not found.scores:
         return []
-    table = table_of(t("scores"), *map(t, ("score", "grade", "value", "account", "reasons")))
+    table = _table(t("scores"), ("score", "grade", "value", "account", "reasons"), t)
     for row in found.scores:
         reasons = "\n".join(each["text"] for each in row["reasons"])
         table.add_row(row["name"], written(row["grade_name"]), value(row), row["account_id"] or "", reasons)
@@ -121,7 +132,7 @@ def _decisions(found: Customer360, t: Any) -> Lines:
     if not found.decisions:
         return []
     title = f"{t('decisions')} · {found.decisions[0]['as_of']} · {t('simulation')}"
-    table = table_of(title, *map(t, ("strategy", "action", "account", "value_now", "value_new", "reasons", "blocked")))
+    table = _table(title, ("strategy", "action", "account", "value_now", "value_new", "reasons", "blocked"), t)
     for row in found.decisions:
         table.add_row(
             row["strategy_name"], row["action_name"], row["account_id"], written(row["value_now"]), written(row["value_new"]),

@@ -107,7 +107,9 @@ def _feedback(row: Row, language: str) -> Iterator[Happening]:
 def _contact(row: Row, language: str) -> Iterator[Happening]:
     held = text("held_out", language) if row.get("is_control") else code(row.get("status"), language)
     channel = CHANNELS[row["channel"]].text(language) if row["channel"] in CHANNELS else row["channel"]
-    what = _joined(channel, _said("contact", "purpose", row, language), cut(row.get("offer") or row.get("campaign")), held)
+    what = _joined(
+        channel, _said("contact", "purpose", row, language), cut(row.get("offer") or row.get("campaign")), held
+    )
     yield _day(row["at"]), "contact", what, None, None
 
 
@@ -124,7 +126,13 @@ def _instalment(row: Row, language: str) -> Iterator[Happening]:
 
 
 def _benefit(row: Row, language: str) -> Iterator[Happening]:
-    yield _day(row["at"]), "benefit", _joined(cut(row["benefit"]), cut(row.get("partner"))), row.get("cost"), row["account_id"]
+    yield (
+        _day(row["at"]),
+        "benefit",
+        _joined(cut(row["benefit"]), cut(row.get("partner"))),
+        row.get("cost"),
+        row["account_id"],
+    )
 
 
 TELLS: Mapping[str, Callable[[Row, str], Iterator[Happening]]] = {
@@ -139,7 +147,12 @@ def _limits(rows: list[dict[str, Any]], language: str) -> Iterator[Happening]:
     for row in sorted(rows, key=lambda row: row["valid_from"]):
         key = (row.get("line_id") or row.get("party_id"), row["kind"])
         was = f"{before[key]:,.0f} → {row['amount']:,.0f}" if key in before else None
-        what = _joined(_said("limit", "kind", row, language), was, code(row.get("asked_by"), language), code(row.get("result"), language))
+        what = _joined(
+            _said("limit", "kind", row, language),
+            was,
+            code(row.get("asked_by"), language),
+            code(row.get("result"), language),
+        )
         yield row["valid_from"], "limit", what, row["amount"], None
         if row.get("result") != "refused":
             before[key] = row["amount"]
@@ -153,7 +166,13 @@ def _purchases(rows: list[dict[str, Any]], language: str) -> Iterator[Happening]
             by_month.setdefault(f"{row['posted_at']:%Y-%m}", []).append(row)
     for bought in by_month.values():
         total = sum((row["amount"] for row in bought), Decimal(0))
-        yield max(_day(row["posted_at"]) for row in bought), "purchases", text("times", language, n=len(bought)), total, None
+        yield (
+            max(_day(row["posted_at"]) for row in bought),
+            "purchases",
+            text("times", language, n=len(bought)),
+            total,
+            None,
+        )
 
 
 def _said(table: str, column: str, row: Row, language: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +35,8 @@ TEXTS: dict[str, Text] = {
     "customer_no": Text("客户号", "Customer number"),
     "since": Text("始于", "Since"),
     "wishes": Text("客户意愿", "Wishes"),
+    "record": Text("记录", "Record"),
+    "numbers": Text("数字", "Numbers"),
     "records": Text("客户记录", "Records"),
     "none": Text("无", "none"),
     "tags_deleted": Text("已要求删除个人标签", "asked that personal tags be deleted"),
@@ -163,6 +164,7 @@ def level(levels: Sequence[Level], code: Any, language: str) -> str:
 def written(value: Any) -> str:
     """A value as a cell shows it.
 
+    >>> from datetime import date
     >>> written(Decimal("1234.5")), written(3), written(None), written(date(2026, 10, 31))
     ('1,234.50', '3', '–', '2026-10-31')
     """
