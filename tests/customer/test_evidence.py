@@ -160,6 +160,14 @@ def test_a_category_is_shown_in_words_and_a_merchant_is_cut(engine):
     assert row.place == "张小三面馆 **** 谢谢惠顾欢…"
 
 
+def test_a_word_that_is_measured_is_shown(engine):
+    one = features([feature(grain="customer", table="party", measure="latest", of="city", window="latest")])
+    party = {"system": "core", "party_id": "ann", "city": "上海市", "created_at": datetime(2020, 1, 1)}
+    book = Book(engine, {"account": [account("a", "ann")], "party": [party]})
+    (row,) = shown(book, one, "core:ann", grain="customer").rows
+    assert row.category == ("上海市", "上海市")
+
+
 def test_what_the_bank_does_not_deliver_has_no_rows(engine):
     one = features([feature(table="transaction", measure="count", window="ever")])
     assert shown(Book(engine, {"account": [account("a")]}), one) == Counted(one[0], (), 0)

@@ -25,21 +25,21 @@ F1,core,C0001,2026-06-15 10:00:00,complaint,fee {PRIVATE["phone"]},我叫{PRIVAT
 """
 LOOKUPS = """
 lookups:
-  - id: category
-    zh: 消费类别
-    en: Merchant category
+  - id: shop_kind
+    zh: 商店种类
+    en: Kind of shop
     tables: [transaction]
     of: mcc
     otherwise: other
     levels:
       - {code: grocery, zh: 超市, en: Groceries, is: ["5411"]}
-      - {code: home, zh: 家居, en: Home, is: ["5311-5399", "5732"]}
+      - {code: home, zh: 家用, en: Home, is: ["5311-5399", "5732"]}
       - {code: other, zh: 其他, en: Other}
 """
 FEATURES = """
 features:
   - {id: home_purchases_365d, zh: 近一年家居笔数, en: Home purchases in 365 days, unit: times, grain: customer, owner: 客户经营,
-     table: transaction, measure: count, filter: "kind = 'purchase' and category = 'home'", window: last 180 days}
+     table: transaction, measure: count, filter: "kind = 'purchase' and shop_kind = 'home'", window: last 180 days}
 """
 TAGS = """
   - id: homemaker

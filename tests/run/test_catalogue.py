@@ -75,15 +75,15 @@ def test_segments_and_lookups_have_a_row_for_each_level(found):
     levels = {each["level"]: each for each in found.entries["segment"] if each["id"] == "lifecycle"}
     assert levels["delinquent"]["condition"] == "is_past_due"
     assert levels["unknown"]["condition"][1].startswith("where what stands before")
-    codes = {each["level"]: each["codes"] for each in found.entries["lookup"] if each["id"] == "category"}
+    codes = {each["level"]: each["codes"] for each in found.entries["lookup"] if each["id"] == "shop_kind"}
     assert codes["grocery"] == "5411" and codes["home"] == "5311-5399, 5732" and codes["other"] == ("其余", "the rest")
 
 
 def test_a_feature_says_how_it_is_made_who_reads_it_and_who_answers_for_it(found):
     feature = entry(found, "feature", "home_purchases_365d")
-    assert feature["filter"] == "kind = 'purchase' and category = 'home'" and feature["window"] == "last 180 days"
+    assert feature["filter"] == "kind = 'purchase' and shop_kind = 'home'" and feature["window"] == "last 180 days"
     assert feature["read_by"] == "tag homemaker" and feature["owner"] == "客户经营"
-    assert entry(found, "lookup", "category")["read_by"] == "feature home_purchases_365d"
+    assert entry(found, "lookup", "shop_kind")["read_by"] == "feature home_purchases_365d"
 
 
 def test_the_workbook_has_every_kind_in_both_languages_and_no_formula(found, tmp_path):

@@ -38,7 +38,8 @@ _NUMBERS = re.compile(r"\d{4,}")
 
 @dataclass(frozen=True)
 class Row:
-    """One row that counted. `what` and `category` are (zh, en); `measured` is the value that the feature takes of it."""
+    """One row that counted. `what` and `category` are (zh, en): what the row is, and the looked-up
+    or measured word; `measured` is the value that the feature takes of it."""
 
     on: date | None
     what: tuple[str, str]
@@ -141,6 +142,9 @@ def _shown(feature: Feature, table: Table, row: Mapping[str, Any]) -> Row:
     number = measured if isinstance(measured, int | float) or hasattr(measured, "quantize") else None
     amount = number if number is not None else _first(row, AMOUNTS)
     category = next((_level(each.levels, row.get(each.id)) for each in feature.lookups if row.get(each.id)), None)
+    if category is None and isinstance(measured, str):
+        # What is measured is a word itself: a city, a kind of product.
+        category = _level(feature.levels, measured)
     ids = [name for name in table.key if name.endswith("_id") and name not in ("account_id", "party_id")]
     return Row(row["_on"], said(table, row), amount, category, cut(_first(row, WITH)), _first(row, ids), measured)
 
