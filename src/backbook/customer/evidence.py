@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import ibis
@@ -38,8 +39,11 @@ _NUMBERS = re.compile(r"\d{4,}")
 
 @dataclass(frozen=True)
 class Row:
-    """One row that counted. `what` and `category` are (zh, en): what the row is, and the looked-up
-    or measured word; `measured` is the value that the feature takes of it."""
+    """One row that counted.
+
+    `what` and `category` are (zh, en): what the row is, and the word that is looked up or measured; `measured` is the
+    value that the feature takes of it.
+    """
 
     on: date | None
     what: tuple[str, str]
@@ -95,6 +99,8 @@ def counted(
     if feature.measure == "streak":
         found = _unbroken(found)
     key = [column for column in over.table.key if column in over.rows.columns]
+    if feature.measure == "latest":
+        found = _last(found, [*([over.table.event] if over.table.event else []), "known_on", *key])
     found.sort(key=lambda row: (row["_on"] or date.min, *(str(row[column]) for column in key)), reverse=True)
     return Counted(feature, tuple(_shown(feature, over.table, row) for row in found[:at_most]), len(found))
 
@@ -125,6 +131,14 @@ def _step(feature: Feature, over: Pass) -> Any:
     return over.rows[CYCLE] if feature.window.unit == CYCLES else 1 - over.months_after(feature)
 
 
+def _last(rows: Sequence[dict[str, Any]], by: Sequence[str]) -> list[dict[str, Any]]:
+    """Of each unit the one row that gives the latest value; the order is that of `Pass.last`."""
+    last: dict[str, dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: [(row.get(column) is not None, row.get(column)) for column in by]):
+        last[row[UNIT]] = row
+    return list(last.values())
+
+
 def _unbroken(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows since a streak was last broken: without a gap from the first step on."""
     steps: dict[str, set[int]] = {}
@@ -139,7 +153,7 @@ def _unbroken(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _shown(feature: Feature, table: Table, row: Mapping[str, Any]) -> Row:
     measured = row["_measured"]
-    number = measured if isinstance(measured, int | float) or hasattr(measured, "quantize") else None
+    number = measured if isinstance(measured, int | float | Decimal) and not isinstance(measured, bool) else None
     amount = number if number is not None else _first(row, AMOUNTS)
     category = next((_level(each.levels, row.get(each.id)) for each in feature.lookups if row.get(each.id)), None)
     if category is None and isinstance(measured, str):

@@ -70,7 +70,7 @@ TEXTS: dict[str, Text] = {
     "confidence": Text("置信度", "Confidence"),
     "evidence": Text("依据", "Evidence"),
     "no_evidence": Text("未指明依据特征", "names no evidence"),
-    "rows_in_all": Text("共 {total} 行", "{total} rows in all"),
+    "rows_in_all": Text("共 {total} 行", "{total} in all"),
     "category": Text("类别", "Category"),
     "place": Text("商户等", "With"),
     "table": Text("表", "Table"),
@@ -170,8 +170,10 @@ def written(value: Any) -> str:
     """
     if value is None or value == "":
         return UNKNOWN
+    if isinstance(value, bool):
+        return "✓" if value else "✗"
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
