@@ -164,7 +164,7 @@ def test_a_category_is_shown_in_words_and_a_merchant_is_cut(engine):
 
 def test_a_word_that_is_measured_is_shown(engine):
     one = features([feature(grain="customer", table="party", measure="latest", of="city", window="latest")])
-    party = {"system": "core", "party_id": "ann", "city": "上海市", "created_at": datetime(2020, 1, 1)}
+    party = {"system": "core", "party_id": "ann", "city": "上海市", "created_at": datetime.fromisoformat("2020-01-01")}
     book = Book(engine, {"account": [account("a", "ann")], "party": [party]})
     (row,) = shown(book, one, "core:ann", grain="customer").rows
     assert row.category == ("上海市", "上海市")
