@@ -52,9 +52,10 @@ def spec(chart: Any) -> dict[str, Any]:
     return {**made, "config": charts.CONFIG, "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
-def picture(chart: Any, width: int) -> Markup:
-    """The chart drawn here and now: an SVG that needs no script, for a page with few of them."""
-    svg = str(vl_convert.vegalite_to_svg({**spec(chart), "width": width}, allowed_base_urls=[]))
+def picture(chart: Any, width: int | None = None) -> Markup:
+    """The chart drawn here and now, as wide as said or as it is: an SVG that needs no script, for a page with few of them."""
+    drawn = chart.to_dict() | {"config": charts.CONFIG} if width is None else {**spec(chart), "width": width}
+    svg = str(vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[]))
     # Inside a page the names of XML are not needed, and no address stands on it.
     return Markup(
         svg.replace(' xmlns="http://www.w3.org/2000/svg"', "").replace(

@@ -11,6 +11,7 @@ from typing import Any
 from backbook.customer.at_hand import OneCustomer
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.evidence import Counted, evidence
+from backbook.customer.relations import KINDS, ROWS
 from backbook.customer.tags import CONFIDENCE, DIMENSIONS, Tag
 from backbook.run.customer.words import either, level, text
 from backbook.run.freeze import Frozen
@@ -72,7 +73,7 @@ def _tag(known: Known, tag: Tag, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _evidence(counted: Counted, row: Mapping[str, Any], language: str) -> dict[str, Any]:
     feature = counted.feature
-    table = TABLES[str(feature.table).partition(".")[0]]
+    table = {**TABLES, **ROWS}[str(feature.table).partition(".")[0]]
     return {
         "feature": feature.id,
         "name": either((feature.zh, feature.en), language),
@@ -145,12 +146,11 @@ def ties(known: Known, customer_id: str) -> list[dict[str, Any]]:
     if not files:
         return []
     rows = engine.parquet(files)
-    kinds = TABLES["relation"]["kind"].levels
     return [
         {
             "customer_id": row["other_customer_id"],
             "kind": row["kind"],
-            "kind_name": level(kinds, row["kind"], known.language),
+            "kind_name": level(KINDS, row["kind"], known.language),
             "way": row["way"],
             "since": row["since"],
         }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
+import ibis
 import pyarrow as pa
 
 from backbook.customer.at_hand import OneCustomer
@@ -24,6 +25,7 @@ from backbook.customer.reader import Reader
 from backbook.customer.units import units
 from backbook.errors import NotAllowed
 from backbook.lake import Head
+from backbook.outcome.surroundings import Surroundings, surroundings
 from backbook.run import freeze
 from backbook.run.customer import judged, timeline
 from backbook.run.customer.find import find
@@ -35,6 +37,7 @@ from backbook.sources import private, rulings
 from backbook.workspace import Workspace
 
 AT_MOST = 60
+PAST_DUE = "is_past_due"
 AGE_BAND = 10
 
 
@@ -59,11 +62,13 @@ class Customer360:
     segments: list[dict[str, Any]]
     scores: list[dict[str, Any]]
     ties: list[dict[str, Any]]
+    surroundings: Surroundings | None
     decisions: list[dict[str, Any]]
     notes: list[str]
 
     def as_json(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return found | {"surroundings": self.surroundings and vars(self.surroundings)}
 
 
 def customer(
@@ -93,6 +98,7 @@ def customer(
         wished = _wishes(workspace, hand, customer_id)
         age = max(0, (on - day).days)
         known = Known(frozen, hand, day, age, language, rows, "tags_deleted" in wished)
+        tied = _ties(workspace, known, customer_id)
         what_happened = timeline.happened(hand, day, language)
         return Customer360(
             customer_id=customer_id,
@@ -108,7 +114,8 @@ def customer(
             tags=judged.tags(known),
             segments=judged.segments(known),
             scores=judged.scores(known),
-            ties=_ties(workspace, known, customer_id),
+            ties=tied,
+            surroundings=_surroundings(hand, profile[CUSTOMER], day, customer_id) if tied else None,
             decisions=judged.decisions(known, customer_id),
             notes=_notes(workspace, known),
         )
@@ -193,6 +200,14 @@ def _ties(workspace: Workspace, known: Known, customer_id: str) -> list[dict[str
     rows = masked.to_pylist() if masked is not None else []
     names = {owner[row["system"], row["party_id"]]: row["full_name"] for row in rows if row["full_name"]}
     return [{**row, "name": names.get(row["customer_id"])} for row in found]
+
+
+def _surroundings(hand: OneCustomer, profile: Any, day: date, customer_id: str) -> Surroundings:
+    """Who is around them; a profile that does not tell who is past due leaves that open."""
+    tie = hand.engine.parquet(hand.head.files("tie", part=day.isoformat()))
+    if PAST_DUE not in profile.columns:
+        profile = profile.mutate(**{PAST_DUE: ibis.null("boolean")})
+    return surroundings(hand.engine, tie, profile, customer_id, past_due=PAST_DUE)
 
 
 def _believed(hand: OneCustomer, customer_id: str, day: date) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import altair as alt
 
-from backbook.outcome import charts
+from backbook.outcome import charts, surroundings
 from backbook.outcome.numbers import share
 from backbook.outcome.offline import picture, policy, template
 from backbook.run.customer.look import Customer360
@@ -50,7 +50,10 @@ def html(found: Customer360) -> str:
 def _pictures(found: Customer360) -> dict[str, Any]:
     """id of a section → the picture at its head."""
     told = [row for row in found.months if row["spend"] is not None or row["balance"] is not None]
-    return {"months": picture(months(told, found.language), WIDTH)} if told else {}
+    pictures = {"months": picture(months(told, found.language), WIDTH)} if told else {}
+    if found.surroundings is not None:
+        pictures["ties"] = picture(surroundings.picture(found.surroundings, found.language))
+    return pictures
 
 
 def months(rows: Sequence[dict[str, Any]], language: str) -> Any:
