@@ -513,6 +513,55 @@ def _language(workspace: Workspace, language: Language | None) -> str:
     return language.value if language else workspace.settings.language
 
 
+@app.command("catalogue")
+def catalogue_(
+    directory: Folder,
+    out_: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="where to; usually out/catalogue of the workspace")
+    ] = None,
+    as_of: Annotated[
+        date | None,
+        typer.Option("--as-of", parser=_date, metavar="DATE", help="count on this profile; usually the last"),
+    ] = None,
+    language: Report = None,
+    as_json: Json = False,
+) -> None:
+    """Write what every feature, tag, segment, score and lookup means: catalogue.html to search, catalogue.xlsx in zh and en."""
+    from backbook.run.catalogue import catalogue, write_catalogue
+
+    workspace = Workspace.open(directory)
+    found = catalogue(workspace, as_of=as_of)
+    if as_json:
+        _print(found.as_json())
+        return
+    for file in write_catalogue(out_ or workspace.out / "catalogue", found, _language(workspace, language)):
+        out.print(str(file))
+
+
+@app.command("customer")
+def customer_(
+    directory: Folder,
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="a customer id, SYSTEM:PARTY_ID, an account or a customer number")
+    ],
+    as_of: Annotated[
+        date | None, typer.Option("--as-of", parser=_date, metavar="DATE", help="what was known then; usually today")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as one offline page")] = None,
+    language: Report = None,
+    as_json: Json = False,
+) -> None:
+    """One customer from all sides: accounts, what happened, tags with their evidence, scores, decisions; names masked."""
+    from backbook.run.customer import customer, terminal
+    from backbook.run.customer.page import write_page
+
+    workspace = Workspace.open(directory)
+    found = customer(workspace, id, as_of=as_of, language=_language(workspace, language))
+    if page is not None:
+        write_page(page, found)
+    _print(found.as_json() if as_json else [str(page)] if page else terminal.told(found))
+
+
 @app.command("tokenise")
 def tokenise_(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="delimited text with card numbers")],

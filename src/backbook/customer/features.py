@@ -75,6 +75,19 @@ def measure_over_ties(
     return plan.finished(features)
 
 
+def looked_at(feature: Feature, reader: Reader, as_of: date, whose: Units) -> Pass | None:
+    """The pass of one measured feature, with the rows themselves: what it counts of them, `Pass.where` tells.
+
+    None where the bank does not deliver them; ties are found by us and have no rows of the bank's.
+    """
+    stored = None if feature.is_over_ties else source(feature, reader)
+    if stored is None or not reader.has(stored):
+        return None
+    contract = TABLES[stored.partition(".")[0]]
+    plan = _Plan(reader, as_of, as_of, feature.grain, whose)
+    return plan.passed(plan.looked_up(stored, [feature]), contract, [feature], "")
+
+
 class _Plan:
     """The passes of one call: each table read once, its aggregates joined to the units."""
 
@@ -94,10 +107,7 @@ class _Plan:
         self._read(table, name, features)
 
     def _read(self, stored: str, name: str, features: Sequence[Feature]) -> None:
-        rows = self.reader.rows(stored, self.known_by)
-        lookups = dict.fromkeys(lookup for feature in features for lookup in feature.lookups)
-        rows = looked_up(self.reader.engine, rows, lookups)
-        self.over(rows, TABLES[name], features, f"{stored.replace('.', '_')}_")
+        self.over(self.looked_up(stored, features), TABLES[name], features, f"{stored.replace('.', '_')}_")
 
     def over(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> None:
         """The passes over these rows."""
@@ -110,23 +120,27 @@ class _Plan:
                 assert feature.of is not None
                 of_values.setdefault(feature.of.text, []).append(feature)
         for place, same in enumerate(of_values.values()):
-            table, finishers = by_value(same, self._over(rows, contract, same, prefix), f"{prefix}v{place}_")
+            table, finishers = by_value(same, self.passed(rows, contract, same, prefix), f"{prefix}v{place}_")
             self.joined.append(table)
             self.finishers |= finishers
         for feature in in_cycles:
             self.finishers[feature.id] = self._cycles_known(feature, cycles, self.finishers[feature.id])
 
+    def looked_up(self, stored: str, features: Sequence[Feature]) -> Any:
+        lookups = dict.fromkeys(lookup for feature in features for lookup in feature.lookups)
+        return looked_up(self.reader.engine, self.reader.rows(stored, self.known_by), lookups)
+
     def _plain(
         self, rows: Any, contract: Table, features: Sequence[Feature], in_cycles: Sequence[Feature], prefix: str
     ) -> str | None:
         """The pass of the plain measures; gives the name of the number of cycles known, where one is asked for."""
-        one = self._over(rows, contract, [*features, *in_cycles], prefix)
+        one = self.passed(rows, contract, [*features, *in_cycles], prefix)
         self.finishers |= {feature.id: finish(feature, one) for feature in features}
         cycles = one.part(("cycles",), lambda: one.rows["_cycle"].max()) if in_cycles else None
         self.joined.append(one.aggregated())
         return cycles
 
-    def _over(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> Pass:
+    def passed(self, rows: Any, contract: Table, features: Sequence[Feature], prefix: str) -> Pass:
         return over(_owned(rows, contract, self.grain, self.whose), contract, self.as_of, features, prefix)
 
     def _cycles_known(self, feature: Feature, cycles: str | None, measured: Finish) -> Finish:
@@ -198,7 +212,11 @@ def _of_customers(rows: Any, contract: Table, whose: Units) -> Any:
         rows = rows.left_join(owner, [rows.system == owner["_system"], rows.party_id == owner["_party"]])
         rows = rows.drop("_system", "_party")
         ways.append("_by_party")
-    rows = rows.mutate(**{UNIT: ibis.coalesce(*(rows[way] for way in ways))}).drop(*ways)
+    by = {way: rows[way] for way in ways}
+    if "_by_account" in by and "_by_party" in by:
+        # A row that names an account is its owner's, also where only others are asked for: a lent card is not its holder's.
+        by["_by_party"] = rows.account_id.isnull().ifelse(rows["_by_party"], ibis.null("string"))
+    rows = rows.mutate(**{UNIT: ibis.coalesce(*by.values())}).drop(*ways)
     owned = rows.filter(rows[UNIT].notnull())
     return _strictest(owned) if contract.name == "consent" else owned
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -42,18 +42,40 @@ class Column:
     width: int = 12
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """Rows under a title line, a line below it that nobody may miss, and a frozen header with filters."""
+
+    name: str
+    title: str
+    warning: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Value]]
+
+
 def write_workbook(
     path: Path, name: str, title: str, warning: str, columns: Sequence[Column], rows: Sequence[Sequence[Value]]
 ) -> None:
-    """Write `rows` under a title line, a warning line and a frozen header with filters."""
-    room = ROWS_PER_SHEET - 3
-    chunks = [rows[start : start + room] for start in range(0, len(rows), room)] or [[]]
-    names = [_sheet_name(name if number == 0 else f"{name[:24]} ({number + 1})") for number in range(len(chunks))]
+    """Write one sheet."""
+    write_sheets(path, [Sheet(name, title, warning, columns, rows)])
+
+
+def write_sheets(path: Path, sheets: Sequence[Sheet]) -> None:
+    """Write sheets one after the other; one that is too long for Excel goes on in the next."""
+    pages = [page for sheet in sheets for page in _pages(sheet)]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for part, text in _fixed_parts(names):
+        for part, text in _fixed_parts([page.name for page in pages]):
             _put(archive, part, text)
-        for number, chunk in enumerate(chunks, start=1):
-            _put(archive, f"xl/worksheets/sheet{number}.xml", "".join(_sheet(title, warning, columns, chunk)))
+        for number, page in enumerate(pages, start=1):
+            text = "".join(_sheet(page.title, page.warning, page.columns, page.rows))
+            _put(archive, f"xl/worksheets/sheet{number}.xml", text)
+
+
+def _pages(sheet: Sheet) -> Iterator[Sheet]:
+    room = ROWS_PER_SHEET - 3
+    for number, start in enumerate(range(0, max(1, len(sheet.rows)), room)):
+        name = sheet.name if number == 0 else f"{sheet.name[:24]} ({number + 1})"
+        yield replace(sheet, name=_sheet_name(name), rows=sheet.rows[start : start + room])
 
 
 def _put(archive: zipfile.ZipFile, part: str, text: str) -> None:
