@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from backbook.customer.lookup import read_lookups
 from backbook.customer.profile import profile_names
 from backbook.customer.reading import read_features
 from backbook.customer.segments import segment_names
@@ -75,9 +76,10 @@ def review() -> Strategy:
     items, faults = read_items(PACK, "pack card")
     of = {
         kind: [item for item in items if item.kind == kind]
-        for kind in ("feature", "tag", "segment", "score", "strategy")
+        for kind in ("lookup", "feature", "tag", "segment", "score", "strategy")
     }
-    features, wrong = read_features(of["feature"], TABLES, [])
+    lookups, _ = read_lookups(of["lookup"], TABLES)
+    features, wrong = read_features(of["feature"], TABLES, [], lookups)
     given = {
         grain: [
             *tag_names(of["tag"], grain),
