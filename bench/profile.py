@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -62,9 +63,9 @@ MEASURES = (
 )
 
 
-def definitions(of: str) -> list[Feature]:
+def definitions(which: str) -> list[Feature]:
     """The features of a set: ten measures over windows, or those of the card pack over transactions."""
-    if of == "all":
+    if which == "all":
         return of_the_pack()
     items = []
     for id_, what, of, condition, within in MEASURES:
@@ -72,7 +73,7 @@ def definitions(of: str) -> list[Feature]:
             "id": f"{id_}_{{n}}d",
             "zh": f"{id_}近{{n}}天",
             "en": f"{id_} {{n}}",
-            "for": {"n": list(days_of(of))},
+            "for": {"n": list(days_of(which))},
         }
         data |= {"table": "transaction", "measure": what, "filter": condition, "window": "last {n} days"}
         data |= {key: value for key, value in (("of", of), ("within", within)) if value}
@@ -281,6 +282,9 @@ def by_bands(folder: Path, days: Days) -> str:
 # ── the pack's features by hand ─────────────────────────────────────────────────────────────────────────────
 
 
+BY_CATEGORY = re.compile(r"kind = 'purchase' and category = '\w+'")
+
+
 class _Hand:
     """One SELECT of the pack's features, written as a person would: one pass, narrow ones for what is told apart.
 
@@ -317,7 +321,7 @@ class _Hand:
         )
         when, of = f"({said}) AND {inside}", feature.of.text if feature.of is not None else "1"
         match feature.measure:
-            case "count" if self.apart and "category = " in said:
+            case "count" if self.apart and BY_CATEGORY.fullmatch(said) and inside == "age < 180":
                 return f"coalesce({self._pivoted(said, inside)}, 0)"
             case "count":
                 return f"coalesce({self.part('count', '1', when)}, 0)"

@@ -141,7 +141,7 @@ def test_profiled_alone_a_date_tells_only_of_the_tags_that_read_no_score(bank: W
     shutil.copytree(bank.path, tmp_path / "copy")
     copied = Workspace.open(tmp_path / "copy")
     before = [kept(copied, table) for table in ("tag_coverage", "segment_size", "segment_move")]
-    run.walk(copied, [JUNE], stages=("profile",))
+    run.walk(copied, [JUNE], stages=("profile",), anew=True)
     assert "late_tag" not in {row["tag"] for row in kept(copied, "tag_coverage")}
     run.walk(copied, [JUNE], stages=("score",))
     assert [kept(copied, table) for table in ("tag_coverage", "segment_size", "segment_move")] == before

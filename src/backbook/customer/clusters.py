@@ -33,6 +33,8 @@ from backbook.expressions import Expression, Level, Name, Names, Type, parse
 KEYS = {"of", "where", "most", "refit_months"}
 MOST, REFIT_MONTHS, LARGEST = 8, 12, 20
 NONE = "none"
+# The table of what sets each group apart.
+APART = "segment_apart"
 # Enough to find groups of a hundredth, few enough for a second; silhouettes grow with the square.
 SAMPLE, SILHOUETTE = 50_000, 4_000
 LEAST_UNITS = 200

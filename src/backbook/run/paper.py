@@ -11,6 +11,7 @@ import ibis
 import pyarrow as pa
 
 from backbook.customer import coverage, moves
+from backbook.customer.clusters import APART, Clusters
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.identity.quality import QUALITY, SUSPECT
 from backbook.customer.reader import Reader
@@ -162,12 +163,38 @@ def _part(way: Way, table: str, part: str) -> Any:
 
 
 def _segments(way: Way) -> list[Segment]:
-    return [
-        Segment(
-            each.id, Text(each.zh, each.en), {level.code: Text(level.zh, level.en) for level in each.levels}, each.grain
-        )
-        for each in way.frozen.segments
-    ]
+    apart = _apart(way)
+    found = []
+    for each in way.frozen.segments:
+        levels = {level.code: Text(level.zh, level.en) for level in each.levels}
+        if isinstance(each, Clusters):
+            # A group that was found has a number; what sets it apart is what people call it.
+            levels = {
+                code: apart.get((each.id, code), name)
+                for code, name in levels.items()
+                if code == each.unknown or (each.id, code) in apart
+            }
+        found.append(Segment(each.id, Text(each.zh, each.en), levels, each.grain))
+    return found
+
+
+def _apart(way: Way) -> dict[tuple[str, str], Text]:
+    """Each found group in words: its number and the two features that set it apart most."""
+    rows = _part(way, APART, way.part)
+    if rows is None:
+        return {}
+    names = {feature.id: Text(feature.zh, feature.en) for feature in way.frozen.features}
+    told: dict[tuple[str, str], list[tuple[float, Text]]] = {}
+    for row in way.engine.rows(rows.filter(rows.apart.notnull())):
+        name = names.get(row["feature"], Text(row["feature"], row["feature"]))
+        told.setdefault((row["segment"], row["level"]), []).append((row["apart"], name))
+    found = {}
+    for key, features in told.items():
+        most = sorted(features, key=lambda each: (-abs(each[0]), each[1].en))[:2]
+        zh = "、".join(f"{name.zh}{'高' if apart > 0 else '低'}" for apart, name in most)
+        en = ", ".join(f"{'high' if apart > 0 else 'low'} {name.en[:1].lower()}{name.en[1:]}" for apart, name in most)
+        found[key] = Text(f"{key[1]}：{zh}", f"{key[1]}: {en}")
+    return found
 
 
 def _risk_and_value(way: Way) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from backbook.customer import coverage, moves
 from backbook.customer import profile as profiles
 from backbook.customer.availability import missing_definitions
-from backbook.customer.clusters import Clusters, Found, find, told_apart, value
+from backbook.customer.clusters import APART, Clusters, Found, find, told_apart, value
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.identity.people import IDENTITY
 from backbook.customer.order import Link
@@ -42,7 +42,7 @@ PROFILES = {ACCOUNT: "profile.account", CUSTOMER: "profile.customer"}
 # Links that need a version which was learned.
 LEARNED = ("score", "cluster")
 # Ranked segments: from where to where a level goes. Groups found: their centres, and what sets each apart.
-CUTS, GROUPS, APART = "segment_cut", "segment_found", "segment_apart"
+CUTS, GROUPS = "segment_cut", "segment_found"
 # What is told of a profile beside it, by both stages that write it.
 MOVEMENT = (coverage.TABLE, moves.SIZE, moves.MOVE)
 
