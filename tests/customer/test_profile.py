@@ -480,3 +480,23 @@ def test_a_filter_over_a_column_that_the_bank_does_not_deliver_counts_nothing_an
     assert [str(one) for one in missing_definitions(made, [], book, AS_OF)] == [
         "feature 'minimum' needs `statement.minimum_due`"
     ]
+
+
+def test_an_attribute_that_has_outlived_its_days_is_listed_with_the_day_it_is_of(engine: Engine) -> None:
+    income = attribute("income", Type.WHOLE, valid_days=90)
+    book = Book(engine, {"account": [account("a")], "attribute.wide": [wide("a", date(2026, 7, 1), income=7)]})
+    (one,) = missing_definitions([], [income], book, AS_OF)
+    assert str(one) == (
+        "attribute 'income' needs `attribute.income` of 2026-08-02 or later: the latest is of 2026-07-01, and it holds for 90 days"
+    )
+    assert missing_definitions([], [income], book, date(2026, 9, 29)) == []
+
+
+def test_a_tag_that_reads_itself_is_refused_by_name(engine: Engine) -> None:
+    items = [tag("round", "coalesce(round, false) or largest > 5")]
+    made = features([feature("largest", table="transaction", measure="max", of="amount", window="last 30 days")])
+    names = profile_names("account", made, tags.tag_names(items, "account"))
+    read, faults = tags.read_tags(items, names, profile_names("customer", made))
+    assert not faults
+    with pytest.raises(BadDefinition, match="in a circle: tag 'round' → tag 'round'"):
+        order([one.link for one in read])

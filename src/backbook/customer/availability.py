@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from backbook.customer.definition import Feature
@@ -144,6 +144,7 @@ def missing_definitions(
         Missing("attribute", id_, f"`attribute` with {id_}")
         for id_ in not_delivered([one for one in attributes if one.purpose != "outcome"], reader)
     ]
+    found += outlived([one for one in attributes if one.purpose != "outcome"], reader, as_of)
     lacking = {missing.id: missing.needs for missing in found}
     readers = {one.id: one for one in (*(one for one in features if one.reads and one.id not in lacking), *more)}
     names = {id_: {_bare(name) for name in one.reads} for id_, one in readers.items()}
@@ -179,6 +180,22 @@ def _lost(conditions: Sequence[Expression], lacking: Mapping[str, str]) -> set[s
 
 def _bare(name: str) -> str:
     return name.rpartition(".")[2]
+
+
+def outlived(attributes: Sequence[Attribute], reader: Reader, as_of: date) -> list[Missing]:
+    """The declared attributes whose every value is older than it may be: null for everybody, and said so."""
+    found = []
+    for one in attributes:
+        wide = next((wide for wide in reader.wide_tables() if one.id in reader.filled(wide)), None)
+        rows = reader.rows(wide, as_of) if wide is not None and one.valid_days is not None else None
+        if rows is None or one.valid_days is None:
+            continue
+        latest = reader.engine.rows(rows.aggregate(latest=rows.known_on.max(where=rows[one.id].notnull())))[0]["latest"]
+        oldest = as_of - timedelta(days=one.valid_days)
+        if latest is not None and latest < oldest:
+            needs = f"`attribute.{one.id}` of {oldest} or later: the latest is of {latest}, and it holds for {one.valid_days} days"
+            found.append(Missing("attribute", one.id, needs))
+    return found
 
 
 def not_delivered(attributes: Sequence[Attribute], reader: Reader) -> list[str]:
