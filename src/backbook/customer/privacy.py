@@ -32,13 +32,11 @@ def wishes(reader: Reader, parties: Any) -> Any:
         "name": pa.array([name for name, _ in told], pa.string()),
         "kind": pa.array([kind for _, kind in told], pa.string()),
     }))  # fmt: skip
-    text = """
-        WITH of_records AS (SELECT p.customer_id, n.kind FROM p JOIN n ON n.name = p.system || ':' || p.party_id),
-        of_customers AS (SELECT DISTINCT p.customer_id, n.kind FROM p JOIN n ON n.name = p.customer_id)
-        SELECT customer_id, bool_or(kind = 'delete_tags') AS tags_deleted,
-               bool_or(kind = 'non_personalised') AS non_personalised
-        FROM (SELECT * FROM of_records UNION SELECT * FROM of_customers) GROUP BY customer_id"""
-    return engine.cached(engine.sql(text, {"p": parties, "n": names}))
+    records = parties.select("customer_id", name=parties.system + ":" + parties.party_id)
+    asked = records.union(parties.select("customer_id", name="customer_id")).join(names, "name")
+    return engine.cached(
+        asked.group_by("customer_id").agg(**{column: (asked.kind == kind).any() for kind, column in WISHES.items()})
+    )
 
 
 def _told(reader: Reader) -> list[tuple[str, str]]:
