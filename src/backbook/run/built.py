@@ -1,6 +1,7 @@
 """What need not be built again: a stage whose inputs are what they were keeps what it left.
 
-A stage notes what it read (the manifests of the source tables, what earlier days left, the bundle, the scores in use)
+A stage notes what it read (the manifests of the source tables, what earlier days left, the bundle, the scores in use,
+our own code)
 and what it wrote, by hash. When all of it is still so, the stage has nothing to do: the same bytes would come out.
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbook import __version__
+import backbook
 from backbook.lake import Head
 from backbook.run.dates import previous_month_end
 from backbook.sources.contract import TABLES
@@ -39,9 +42,19 @@ def inputs(way: Way, **more: Any) -> str:
     before["last month-end"] = [
         sha for table in sorted(head.tables) if table.startswith("profile.") for sha in _left(head, table, last)
     ]
-    read = {"edition": __version__, "part": way.part, "bundle": way.frozen.bundle.hash, "sources": sources,
+    read = {"program": _program(), "part": way.part, "bundle": way.frozen.bundle.hash, "sources": sources,
             "before": before, "more": more}  # fmt: skip
     return hashlib.sha256(canonical(read)).hexdigest()[:16]
+
+
+@cache
+def _program() -> str:
+    """A hash of our own code, whatever its version says: what another program built is built anew."""
+    package = Path(backbook.__file__).parent
+    told = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        told.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return told.hexdigest()
 
 
 def _is_source(table: str) -> bool:

@@ -15,6 +15,7 @@ from backbook.customer.clusters import APART, Clusters
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.identity.quality import QUALITY, SUSPECT
 from backbook.customer.reader import Reader
+from backbook.customer.tags import DIMENSIONS
 from backbook.outcome import kpi
 from backbook.outcome.figures import About, Figures, Text
 from backbook.outcome.kpi import Segment
@@ -112,8 +113,10 @@ def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
         else None,
         segments=_segments(way),
         moved=_part(way, moves.MOVE, way.part),
-        # The place to sort tags: they are shown in this order.
-        tags={tag.id: Text(tag.zh, tag.en) for tag in frozen.tags},
+        tags={
+            tag.id: Text(tag.zh, tag.en)
+            for tag in sorted(frozen.tags, key=lambda tag: list(DIMENSIONS).index(tag.dimension))
+        },
         coverage=_part(way, coverage.TABLE, way.part),
         versions=versions,
         scores=_part(way, "score", way.part),

@@ -66,7 +66,6 @@ class Way:
     drawn_by: Callable[[], str] = library.made
     found: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
-    groups: dict[str, Found] = field(default_factory=dict)
 
     @property
     def engine(self) -> Engine:
@@ -216,6 +215,7 @@ def score(way: Way) -> dict[str, Any]:
     with engine.scope():
         whole = read_profile(way)
         given: list[Any] = []
+        groups: dict[str, Found] = {}
         waiting = [link for link in frozen.order if link not in _without_scores(frozen)]
         while waiting:
             # Up to the next score or search for groups; what stands between is added in one go.
@@ -224,7 +224,7 @@ def score(way: Way) -> dict[str, Any]:
                 whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions))
             for link in waiting[until : until + 1]:
                 if link.kind == "cluster":
-                    whole = _grouped(way, whole, link)
+                    whole = _grouped(way, whole, link, groups)
                     continue
                 # A score is narrow: it is kept alone and joined, and the wide table is written once for all.
                 whole, table = scored(whole, frozen, link.id, way.versions, keep=engine.cached)
@@ -233,7 +233,7 @@ def score(way: Way) -> dict[str, Any]:
             waiting = waiting[until + 1 :]
         whole = _kept(engine, whole)
         _write_profile(way, whole)
-        _write_cuts(way, whole)
+        _write_cuts(way, whole, groups)
         if given:
             way.replace("score", _stacked(given), ["score", "unit"])
         rows = {link.id: engine.count(table) for link, table in zip(_scored_links(way), given, strict=True)}
@@ -342,8 +342,8 @@ def _without_scores(frozen: Frozen) -> list[Link]:
     return early
 
 
-def _grouped(way: Way, whole: Profile, link: Link) -> Profile:
-    """The profile with the groups that an algorithm finds; they hold until they are found anew."""
+def _grouped(way: Way, whole: Profile, link: Link, groups: dict[str, Found]) -> Profile:
+    """The profile with the groups that an algorithm finds, which are added to `groups`; they hold until they are found anew."""
     clusters = way.frozen.segment(link.id)
     assert isinstance(clusters, Clusters)
     rows = whole.rows(clusters.grain, clusters.reads)
@@ -353,7 +353,7 @@ def _grouped(way: Way, whole: Profile, link: Link) -> Profile:
         way.progress(clusters.en)
         found = find(clusters, way.engine, rows, KEY[clusters.grain], way.as_of, before)
     if found is not None:
-        way.groups[clusters.id] = found
+        groups[clusters.id] = found
     return whole.with_columns(clusters.grain, {clusters.id: value(clusters, found, rows)}, rows)
 
 
@@ -368,7 +368,7 @@ def _found_groups(way: Way, segment: str) -> Found | None:
     return None
 
 
-def _write_cuts(way: Way, whole: Profile) -> None:
+def _write_cuts(way: Way, whole: Profile, groups: Mapping[str, Found]) -> None:
     """Where the levels of ranked segments lie, which groups were found, and what sets each apart."""
     ranks = [each for each in way.frozen.segments if isinstance(each, Ranked)]
     if ranks:
@@ -377,11 +377,11 @@ def _write_cuts(way: Way, whole: Profile) -> None:
             _stacked([cuts(each, whole.rows(each.grain, each.reads)) for each in ranks]),
             ["segment", "cell", "level"],
         )
-    if way.groups:
-        table = pa.table({"segment": list(way.groups), "found": [found.as_json() for found in way.groups.values()]})
+    if groups:
+        table = pa.table({"segment": list(groups), "found": [found.as_json() for found in groups.values()]})
         way.replace(GROUPS, way.engine.table(table), ["segment"])
-        apart = [told_apart(each, way.groups[each.id], whole.at(each.grain))
-                 for each in way.frozen.segments if isinstance(each, Clusters) and each.id in way.groups]  # fmt: skip
+        apart = [told_apart(each, groups[each.id], whole.at(each.grain))
+                 for each in way.frozen.segments if isinstance(each, Clusters) and each.id in groups]  # fmt: skip
         way.replace(APART, _stacked(apart), ["segment", "level", "feature"])
 
 
