@@ -1,0 +1,151 @@
+"""The smallest conditions that a rule is made of: one feature against one cut, some levels, or not known at all.
+
+Each literal stands on the fine codes of its feature (`counting`): it holds for a run of neighbouring codes, so that
+running sums count any literal at once. A text has no order of its own: its levels are put in the order of their
+event rates, and what may be joined are the levels with the highest.
+
+Declared directions bar the literals that point the wrong way: where more means more events, no rule may warn of little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backbook.expressions import Name, Type
+from backbook.score.counting import Fine
+
+Marks = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Literal:
+    """One condition: as an expression, in words, and as the run of codes, without `after`, for which it holds."""
+
+    feature: str
+    first: int
+    after: int
+    text: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature coded for a search, and all the literals that may stand in a rule."""
+
+    name: str
+    codes: Places
+    size: int
+    literals: tuple[Literal, ...]
+
+    def holds(self, literal: Literal) -> Marks:
+        """For which rows the literal holds; not known is not holding."""
+        found: Marks = (self.codes >= literal.first) & (self.codes < literal.after)
+        return found
+
+
+def feature(fine: Fine, target: Marks, taught: Places, direction: str) -> Feature:
+    """The feature with its literals; only the rows at the places `taught` tell directions and the order of levels."""
+    if fine.is_text:
+        order = _by_rate(fine, target, taught)
+        place = np.argsort(np.concatenate([order, np.arange(fine.slices, fine.codes_in_all)]))
+        literals = tuple(_of_levels(fine, order))
+        return Feature(fine.name.name, place[fine.codes], fine.codes_in_all, literals)
+    ways = _ways(fine, target, taught, direction)
+    return Feature(fine.name.name, fine.codes.astype(np.int64), fine.codes_in_all, tuple(_of_numbers(fine, ways)))
+
+
+def _by_rate(fine: Fine, target: Marks, taught: Places) -> Places:
+    """Levels from the lowest event rate to the highest; a level alone is drawn towards the average by one row."""
+    counts = fine.counts(target, taught)
+    rows = (counts.events + counts.others)[: fine.slices]
+    rate = (counts.events[: fine.slices] + target[taught].mean()) / (rows + 1)
+    found: Places = np.argsort(rate, kind="stable")
+    return found
+
+
+def _ways(fine: Fine, target: Marks, taught: Places, direction: str) -> tuple[str, ...]:
+    """Which way a literal may point; `auto` is the way in which the feature alone goes with the event."""
+    if direction != "auto":
+        return (direction,) if direction in ("up", "down") else ("up", "down")
+    codes, events = fine.codes[taught], target[taught]
+    ordinary = codes < fine.slices
+    high, low = codes[ordinary & events], codes[ordinary & ~events]
+    rises = len(high) > 0 and len(low) > 0 and float(high.mean()) >= float(low.mean())
+    return ("up",) if rises else ("down",)
+
+
+def _of_numbers(fine: Fine, ways: Sequence[str]) -> Iterator[Literal]:
+    name, whole = fine.name, fine.name.type is Type.WHOLE
+    zh, en = _called(name)
+    for place, end in enumerate(fine.ends):
+        if "up" in ways:
+            sign, value = (">=", end + 1) if whole else (">", end)
+            more, greater = ("≥", "at least") if whole else (">", "above")
+            yield Literal(
+                name.name, place + 1, fine.slices, _apart(fine, f"{name.name} {sign} {value:f}", end, above=True),
+                f"{zh} {more} {value:f}", f"{en} {greater} {value:f}",
+            )  # fmt: skip
+        if "down" in ways:
+            yield Literal(
+                name.name, 0, place + 1, _apart(fine, f"{name.name} <= {end:f}", end, above=False),
+                f"{zh} ≤ {end:f}", f"{en} at most {end:f}",
+            )  # fmt: skip
+    for place, special in enumerate(fine.special):
+        value = f"{Decimal(repr(special)):f}"
+        code = fine.slices + place
+        yield Literal(name.name, code, code + 1, f"{name.name} = {value}", f"{zh}为 {value}", f"{en} is {value}")
+    yield _missing(fine)
+
+
+def _apart(fine: Fine, text: str, end: Decimal, *, above: bool) -> str:
+    """A special value is a state and no amount: where the comparison alone would take it in, it is kept apart."""
+    taken = [Decimal(repr(value)) for value in fine.special]
+    taken = [value for value in taken if (value > end) is above]
+    return f"{text} and {fine.name.name} not in ({', '.join(f'{value:f}' for value in taken)})" if taken else text
+
+
+def _of_levels(fine: Fine, order: Places) -> Iterator[Literal]:
+    """Each level alone, and the two, three, … levels with the highest rates, as long as some are left out."""
+    runs = [(place, place + 1) for place in range(len(order))]
+    runs += [(place, len(order)) for place in range(1, len(order) - 1)]
+    for first, after in runs:
+        values = sorted(fine.levels[code] for code in order[first:after])
+        in_zh, in_en = ([_level(fine.name, value, language) for value in values] for language in ("zh", "en"))
+        zh, en = _called(fine.name)
+        yield Literal(
+            fine.name.name, first, after, _in(fine.name, values), f"{zh}为{'、'.join(in_zh)}", f"{en} is {' or '.join(in_en)}"
+        )  # fmt: skip
+    yield _missing(fine)
+
+
+def _in(name: Name, values: Sequence[Any]) -> str:
+    if name.type is Type.YESNO:
+        return name.name if values == [True] else f"not {name.name}"
+    quoted = ["'" + str(value).replace("'", "''") + "'" for value in values]
+    return f"{name.name} = {quoted[0]}" if len(quoted) == 1 else f"{name.name} in ({', '.join(quoted)})"
+
+
+def _missing(fine: Fine) -> Literal:
+    zh, en = _called(fine.name)
+    last = fine.codes_in_all - 1
+    return Literal(fine.name.name, last, last + 1, f"{fine.name.name} is null", f"{zh}未知", f"{en} not known")
+
+
+def _called(name: Name) -> tuple[str, str]:
+    return name.zh or name.name, name.en or name.name
+
+
+def _level(name: Name, value: Any, language: str) -> str:
+    """A level's own word; yes or no; else the value."""
+    if isinstance(value, bool):
+        return {"zh": ("否", "是"), "en": ("no", "yes")}[language][value]
+    word = next((getattr(level, language) for level in name.levels if level.code == value), "")
+    return str(word or value)
