@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backbook.expressions import Name, Type
-from backbook.score.counting import Fine
+from backbook.score.counting import Codes, Grid
+from backbook.score.explain import level
 
 Marks = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -51,79 +52,76 @@ class Feature:
         return found
 
 
-def feature(fine: Fine, target: Marks, taught: Places, direction: str) -> Feature:
+def feature(grid: Grid, codes: Codes, target: Marks, taught: Places, direction: str) -> Feature:
     """The feature with its literals; only the rows at the places `taught` tell directions and the order of levels."""
-    if fine.is_text:
-        order = _by_rate(fine, target, taught)
-        place = np.argsort(np.concatenate([order, np.arange(fine.slices, fine.codes_in_all)]))
-        literals = tuple(_of_levels(fine, order))
-        return Feature(fine.name.name, place[fine.codes], fine.codes_in_all, literals)
-    ways = _ways(fine, target, taught, direction)
-    return Feature(fine.name.name, fine.codes.astype(np.int64), fine.codes_in_all, tuple(_of_numbers(fine, ways)))
+    if grid.is_text:
+        order = _by_rate(grid, codes[taught], target[taught])
+        place = np.argsort(np.concatenate([order, np.arange(grid.slices, grid.codes_in_all)]))
+        return Feature(grid.name.name, place[codes], grid.codes_in_all, tuple(_of_levels(grid, order)))
+    ways = _ways(grid, codes[taught], target[taught], direction)
+    return Feature(grid.name.name, codes.astype(np.int64), grid.codes_in_all, tuple(_of_numbers(grid, ways)))
 
 
-def _by_rate(fine: Fine, target: Marks, taught: Places) -> Places:
+def _by_rate(grid: Grid, codes: Codes, events: Marks) -> Places:
     """Levels from the lowest event rate to the highest; a level alone is drawn towards the average by one row."""
-    counts = fine.counts(target, taught)
-    rows = (counts.events + counts.others)[: fine.slices]
-    rate = (counts.events[: fine.slices] + target[taught].mean()) / (rows + 1)
-    found: Places = np.argsort(rate, kind="stable")
+    rows = np.bincount(codes, minlength=grid.codes_in_all)[: grid.slices]
+    right = np.bincount(codes[events], minlength=grid.codes_in_all)[: grid.slices]
+    found: Places = np.argsort((right + events.mean()) / (rows + 1), kind="stable")
     return found
 
 
-def _ways(fine: Fine, target: Marks, taught: Places, direction: str) -> tuple[str, ...]:
+def _ways(grid: Grid, codes: Codes, events: Marks, direction: str) -> tuple[str, ...]:
     """Which way a literal may point; `auto` is the way in which the feature alone goes with the event."""
     if direction != "auto":
         return (direction,) if direction in ("up", "down") else ("up", "down")
-    codes, events = fine.codes[taught], target[taught]
-    ordinary = codes < fine.slices
+    ordinary = codes < grid.slices
     high, low = codes[ordinary & events], codes[ordinary & ~events]
     rises = len(high) > 0 and len(low) > 0 and float(high.mean()) >= float(low.mean())
     return ("up",) if rises else ("down",)
 
 
-def _of_numbers(fine: Fine, ways: Sequence[str]) -> Iterator[Literal]:
-    name, whole = fine.name, fine.name.type is Type.WHOLE
+def _of_numbers(grid: Grid, ways: Sequence[str]) -> Iterator[Literal]:
+    name, whole = grid.name, grid.name.type is Type.WHOLE
     zh, en = _called(name)
-    for place, end in enumerate(fine.ends):
+    for place, end in enumerate(grid.ends):
         if "up" in ways:
             sign, value = (">=", end + 1) if whole else (">", end)
             more, greater = ("≥", "at least") if whole else (">", "above")
             yield Literal(
-                name.name, place + 1, fine.slices, _apart(fine, f"{name.name} {sign} {value:f}", end, above=True),
+                name.name, place + 1, grid.slices, _apart(grid, f"{name.name} {sign} {value:f}", end, above=True),
                 f"{zh} {more} {value:f}", f"{en} {greater} {value:f}",
             )  # fmt: skip
         if "down" in ways:
             yield Literal(
-                name.name, 0, place + 1, _apart(fine, f"{name.name} <= {end:f}", end, above=False),
+                name.name, 0, place + 1, _apart(grid, f"{name.name} <= {end:f}", end, above=False),
                 f"{zh} ≤ {end:f}", f"{en} at most {end:f}",
             )  # fmt: skip
-    for place, special in enumerate(fine.special):
+    for place, special in enumerate(grid.special):
         value = f"{Decimal(repr(special)):f}"
-        code = fine.slices + place
+        code = grid.slices + place
         yield Literal(name.name, code, code + 1, f"{name.name} = {value}", f"{zh}为 {value}", f"{en} is {value}")
-    yield _missing(fine)
+    yield _missing(grid)
 
 
-def _apart(fine: Fine, text: str, end: Decimal, *, above: bool) -> str:
+def _apart(grid: Grid, text: str, end: Decimal, *, above: bool) -> str:
     """A special value is a state and no amount: where the comparison alone would take it in, it is kept apart."""
-    taken = [Decimal(repr(value)) for value in fine.special]
+    taken = [Decimal(repr(value)) for value in grid.special]
     taken = [value for value in taken if (value > end) is above]
-    return f"{text} and {fine.name.name} not in ({', '.join(f'{value:f}' for value in taken)})" if taken else text
+    return f"{text} and {grid.name.name} not in ({', '.join(f'{value:f}' for value in taken)})" if taken else text
 
 
-def _of_levels(fine: Fine, order: Places) -> Iterator[Literal]:
+def _of_levels(grid: Grid, order: Places) -> Iterator[Literal]:
     """Each level alone, and the two, three, … levels with the highest rates, as long as some are left out."""
     runs = [(place, place + 1) for place in range(len(order))]
     runs += [(place, len(order)) for place in range(1, len(order) - 1)]
     for first, after in runs:
-        values = sorted(fine.levels[code] for code in order[first:after])
-        in_zh, in_en = ([_level(fine.name, value, language) for value in values] for language in ("zh", "en"))
-        zh, en = _called(fine.name)
+        values = sorted(grid.levels[code] for code in order[first:after])
+        in_zh, in_en = ([level(grid.name, value, language) for value in values] for language in ("zh", "en"))
+        zh, en = _called(grid.name)
         yield Literal(
-            fine.name.name, first, after, _in(fine.name, values), f"{zh}为{'、'.join(in_zh)}", f"{en} is {' or '.join(in_en)}"
+            grid.name.name, first, after, _in(grid.name, values), f"{zh}为{'、'.join(in_zh)}", f"{en} is {' or '.join(in_en)}"
         )  # fmt: skip
-    yield _missing(fine)
+    yield _missing(grid)
 
 
 def _in(name: Name, values: Sequence[Any]) -> str:
@@ -133,19 +131,12 @@ def _in(name: Name, values: Sequence[Any]) -> str:
     return f"{name.name} = {quoted[0]}" if len(quoted) == 1 else f"{name.name} in ({', '.join(quoted)})"
 
 
-def _missing(fine: Fine) -> Literal:
-    zh, en = _called(fine.name)
-    last = fine.codes_in_all - 1
-    return Literal(fine.name.name, last, last + 1, f"{fine.name.name} is null", f"{zh}未知", f"{en} not known")
+def _missing(grid: Grid) -> Literal:
+    zh, en = _called(grid.name)
+    last = grid.codes_in_all - 1
+    return Literal(grid.name.name, last, last + 1, f"{grid.name.name} is null", f"{zh}未知", f"{en} not known")
 
 
 def _called(name: Name) -> tuple[str, str]:
     return name.zh or name.name, name.en or name.name
 
-
-def _level(name: Name, value: Any, language: str) -> str:
-    """A level's own word; yes or no; else the value."""
-    if isinstance(value, bool):
-        return {"zh": ("否", "是"), "en": ("no", "yes")}[language][value]
-    word = next((getattr(level, language) for level in name.levels if level.code == value), "")
-    return str(word or value)

@@ -24,6 +24,8 @@ Marks = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 Counts = npt.NDArray[Any]
 
+# So many features, those that say most by one literal, are put together in pairs: the cost grows with their square.
+FEATURES = 80
 # So many pairs are narrowed by a third literal.
 BEAM = 300
 # So many of the best conjunctions are looked at for those that hit rows of their own.
@@ -33,7 +35,7 @@ SURE = 1.645
 
 
 @dataclass(frozen=True)
-class Asked:
+class Bounds:
     """What a rule must be: its least precision, and the least and the most rows that it may hit.
 
     `repeats` says how often a person stands among the rows: seen twice, chance makes a rule look twice as good.
@@ -75,17 +77,17 @@ def wilson(events: Counts, hits: Counts, sure: float = SURE) -> tuple[Counts, Co
     return np.maximum((middle - half) / whole, 0), np.minimum((middle + half) / whole, 1)
 
 
-def search(features: Sequence[Feature], target: Marks, rows: Places, asked: Asked) -> list[Conjunction]:
+def search(features: Sequence[Feature], target: Marks, rows: Places, bounds: Bounds) -> list[Conjunction]:
     """The conjunctions worth something among the rows at these places, the best first."""
-    book = _Book(features, target, rows, asked)
+    book = _Book(features, target, rows, bounds)
     found = list(book.singles())
     beam: list[tuple[float, tuple[int, int]]] = []
-    if asked.literals > 1:
+    if bounds.literals > 1:
         for pair, promise, worth in book.pairs():
             beam.append((promise, pair))
             if worth > 0:
                 found.append((worth, pair))
-    if asked.literals > 2:
+    if bounds.literals > 2:
         beam.sort(key=lambda one: (-one[0], one[1]))
         found += [narrowed for _, pair in beam[:BEAM] for narrowed in book.narrowed(pair)]
     best: dict[tuple[int, ...], float] = {}
@@ -95,11 +97,26 @@ def search(features: Sequence[Feature], target: Marks, rows: Places, asked: Aske
     return [Conjunction(tuple(book.literals[place] for place in places), best[places]) for places in order]
 
 
+def telling(features: Sequence[Feature], target: Marks, rows: Places) -> list[Feature]:
+    """The features of which one literal alone catches the most events beyond what its hits would hold by chance."""
+    events = target[rows]
+    rate = events.mean()
+
+    def best(one: Feature) -> float:
+        codes = one.codes[rows]
+        every, right = (np.bincount(each, minlength=one.size) for each in (codes, codes[events]))
+        beyond = np.concatenate([[0], np.cumsum(right - rate * every)])
+        return max((float(beyond[each.after] - beyond[each.first]) for each in one.literals), default=0.0)
+
+    order = sorted(range(len(features)), key=lambda place: (-best(features[place]), place))
+    return [features[place] for place in sorted(order[:FEATURES])]
+
+
 class _Book:
     """The rows of one search as fine codes of all features side by side, and the literals that hit enough of them."""
 
-    def __init__(self, features: Sequence[Feature], target: Marks, rows: Places, asked: Asked) -> None:
-        self.asked, self.features = asked, features
+    def __init__(self, features: Sequence[Feature], target: Marks, rows: Places, bounds: Bounds) -> None:
+        self.bounds, self.features = bounds, features
         self.target = target[rows]
         self.starts = np.cumsum([0, *(one.size for one in features)])
         self.codes = np.column_stack([one.codes[rows] + start for one, start in zip(features, self.starts, strict=False)])
@@ -114,7 +131,7 @@ class _Book:
                 mask = one.holds(literal)[rows]
                 hits = int(mask.sum())
                 # Of literals that hold for the same rows, the first speaks for all.
-                if asked.fewest <= hits < len(rows) and (bits := np.packbits(mask).tobytes()) not in seen:
+                if bounds.fewest <= hits < len(rows) and (bits := np.packbits(mask).tobytes()) not in seen:
                     seen.add(bits)
                     self.literals.append(literal)
                     first.append(start + literal.first)
@@ -124,20 +141,20 @@ class _Book:
 
     def singles(self) -> Iterator[tuple[float, tuple[int, ...]]]:
         hits, events = self._counts(np.ones(len(self.target), dtype=bool))
-        worth = self.asked.surplus(events, hits)
+        worth = self.bounds.surplus(events, hits)
         return ((worth[place], (int(place),)) for place in np.flatnonzero(worth > 0))
 
     def pairs(self) -> Iterator[tuple[tuple[int, int], float, float]]:
         """For each two features the best pair that is worth something, and the one that promises most."""
         # What a third literal may still cut away: a pair half as sure as asked may become a rule.
-        halfway = (self.rate + self.asked.least) / 2
+        halfway = (self.rate + self.bounds.least) / 2
         for number in range(len(self.features)):
             one, columns = self.of[number], self._features_after(number)
             if one.start == one.stop or not columns:
                 continue
             hits, events = self._joint(number)
-            worth = self.asked.surplus(events, hits)
-            promise = np.where(hits >= self.asked.fewest, events - halfway * hits, -np.inf)
+            worth = self.bounds.surplus(events, hits)
+            promise = np.where(hits >= self.bounds.fewest, events - halfway * hits, -np.inf)
             for other in columns:
                 there = self.of[other]
                 here = slice(there.start - one.stop, there.stop - one.stop)
@@ -154,7 +171,7 @@ class _Book:
     def narrowed(self, pair: tuple[int, int]) -> Iterator[tuple[float, tuple[int, ...]]]:
         """The pair with one literal more: the best of each feature."""
         mask = np.logical_and.reduce([self._holds(place) for place in pair])
-        worth = self.asked.surplus(*reversed(self._counts(mask)))
+        worth = self.bounds.surplus(*reversed(self._counts(mask)))
         for one in self.of:
             if one.start < one.stop:
                 place = one.start + int(worth[one].argmax())

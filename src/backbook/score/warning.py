@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backbook.score.counting import Fine
+from backbook.score.counting import Codes, Grid
+from backbook.score.definition import Hits
 from backbook.score.literals import Feature, Literal, feature
-from backbook.score.search import Asked, Conjunction, apart, search, wilson
+from backbook.score.search import Bounds, Conjunction, apart, search, telling, wilson
 
 Marks = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -42,24 +43,42 @@ SURE = 1.96
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the bank asks of its warning rules; a `precision` asked is absolute, a `lift` is over the rate of all."""
+class Rows:
+    """What rules are mined from: features as fine codes, who had the event, on which day and in which fold each stands."""
 
-    at_most: int = 6
-    hit_share: float = 0.02
-    hit_in_all: float = 0.05
-    literals: int = 3
-    precision: float | None = None
-    lift: float = 3.0
+    features: Sequence[tuple[Grid, Codes]]
+    target: Marks
+    day: Places
+    fold: Places
+    observed: Sequence[date]
+    people: int
 
-    def least(self, rate: float) -> float:
-        """The least precision among rows with this rate of events."""
-        return self.lift * rate if self.precision is None else self.precision
+    @property
+    def teaches(self) -> Marks:
+        """Rows of the folds that find; the others confirm."""
+        numbers = np.unique(self.fold)
+        found: Marks = np.isin(self.fold, numbers[: min(math.ceil(FINDING * len(numbers)), len(numbers) - 1)])
+        return found
+
+    @property
+    def finding(self) -> Places:
+        """The rows that find: of the people who teach, on all dates but the last (where there is one date: on that)."""
+        return np.flatnonzero(self.teaches & ~self._last if len(self.observed) > 1 else self.teaches)
+
+    @property
+    def judging(self) -> Places:
+        """The rows that confirm: of the other people, on the last date. Nobody stands twice among them."""
+        return np.flatnonzero(~self.teaches & self._last)
+
+    @property
+    def _last(self) -> Marks:
+        found: Marks = self.day == len(self.observed) - 1
+        return found
 
 
 @dataclass(frozen=True)
 class Counted:
-    """Rows, and how many a rule hit and hit right."""
+    """Rows, and how many of them a rule hit and hit right."""
 
     rows: int
     base: int
@@ -78,26 +97,51 @@ class Counted:
     @property
     def interval(self) -> tuple[float, float]:
         """In which the precision lies, 95 in 100 times."""
-        low, high = wilson(np.array([float(self.events)]), np.array([float(self.hits)]), SURE)
-        return float(low[0]), float(high[0])
+        return _interval(self.events, self.hits)
+
+    @property
+    def hit_interval(self) -> tuple[float, float]:
+        """In which the share of rows hit lies, 95 in 100 times."""
+        return _interval(self.hits, self.rows)
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(
+            self.rows + other.rows, self.base + other.base, self.hits + other.hits, self.events + other.events
+        )
 
     def canonical(self) -> dict[str, Any]:
         low, high = self.interval
         return {
             "rows": self.rows,
+            "base": self.base,
             "hits": self.hits,
             "events": self.events,
+            "hit_rate": round(self.hits / max(self.rows, 1), 6),
             "precision": round(self.precision, 6),
             "low": round(low, 6),
             "high": round(high, 6),
             "lift": round(self.precision / self.rate, 6) if self.base else None,
-            "hit_rate": round(self.hits / max(self.rows, 1), 6),
         }
+
+
+def _interval(events: int, hits: int) -> tuple[float, float]:
+    low, high = wilson(np.array([float(events)]), np.array([float(hits)]), SURE)
+    return float(low[0]), float(high[0])
+
+
+def counted(target: Marks, hit: Marks, among: Places) -> Counted:
+    """Hits and right hits among the rows at these places."""
+    return Counted(
+        len(among), int(target[among].sum()), int(hit[among].sum()), int((hit[among] & target[among]).sum())
+    )
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule and its figures, all of people and of a date that did not teach it; `by_date` of such people alone."""
+    """One rule and its figures, all of people who did not teach it; `confirmed` and `added` are of the last date.
+
+    `added` counts those hit by no rule before it, `chance` is how likely pure luck would be as right on the last date.
+    """
 
     code: str
     literals: tuple[Literal, ...]
@@ -122,7 +166,7 @@ class Rule:
 
     @property
     def tier(self) -> str:
-        """`sure` where the precision asked lies below the whole interval, `likely` where only below the figure."""
+        """`sure` where the whole interval lies at or above the precision asked, `likely` where the figure alone does."""
         return "sure" if self.confirmed.interval[0] >= self.least else "likely"
 
     def canonical(self) -> dict[str, Any]:
@@ -137,137 +181,119 @@ class Rule:
             **self.confirmed.canonical(),
             "added_hits": self.added.hits,
             "added_precision": round(self.added.precision, 6),
-            "by_date": [{"observed_on": day.isoformat()} | counted.canonical() for day, counted in self.by_date],
+            "by_date": [{"observed_on": day.isoformat()} | found.canonical() for day, found in self.by_date],
         }
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What the rules are mined from: features coded finely, who had the event, and when and in which fold they stand."""
-
-    fines: Sequence[Fine]
-    target: Marks
-    day: Places
-    fold: Places
-    observed: Sequence[date]
-    people: int
-
-    @property
-    def last(self) -> Marks:
-        found: Marks = self.day == len(self.observed) - 1
-        return found
-
-
-@dataclass(frozen=True)
 class Mined:
-    """The rules kept, in their order, and what is left to the rows that none of them hits."""
+    """The rules kept, in their order; what they hit together on the last date; how many candidates were confirmed."""
 
     rules: tuple[Rule, ...]
-    rest: Counted
+    together: Counted
     candidates: int
     confirmed: int
 
+    @property
+    def rest(self) -> float:
+        """The rate of events among those whom no rule hits."""
+        found = self.together
+        return (found.base - found.events) / max(found.rows - found.hits, 1)
 
-def mine(rows: Rows, wanted: Wanted, monotone: Mapping[str, str]) -> Mined:
+
+def mine(rows: Rows, asked: Hits, monotone: Mapping[str, str]) -> Mined:
     """The warning rules that these rows teach; none where nothing holds what is asked."""
-    teaches = _teaching(rows.fold)
-    finding = np.flatnonzero(teaches & ~rows.last if len(rows.observed) > 1 else teaches)
-    judging = np.flatnonzero(~teaches & rows.last)
-    features = [feature(fine, rows.target, finding, monotone.get(fine.name.name, "free")) for fine in rows.fines]
-    candidates = _candidates(rows, features, finding, wanted)
-    believed = [one for one in _better_than_chance(rows.target, judging, candidates) if _holds(rows, teaches, one, wanted)]
-    return _in_order(rows, teaches, judging, believed, len(candidates), wanted)
+    candidates = _candidates(rows, asked, monotone)
+    believed = [one for one in _better_than_chance(rows, candidates) if _holds(rows, one.hit, asked)]
+    return _in_order(rows, believed, len(candidates), asked)
 
 
-def _teaching(fold: Places) -> Marks:
-    """Rows of the folds that find; the others confirm."""
-    numbers = np.unique(fold)
-    found: Marks = np.isin(fold, numbers[: min(math.ceil(FINDING * len(numbers)), len(numbers) - 1)])
-    return found
+@dataclass(frozen=True)
+class _Candidate:
+    found: Conjunction
+    hit: Marks
+    chance: float = 1.0
 
 
-def _candidates(
-    rows: Rows, features: Sequence[Feature], finding: Places, wanted: Wanted
-) -> list[tuple[Conjunction, Marks]]:
+def _candidates(rows: Rows, asked: Hits, monotone: Mapping[str, str]) -> list[_Candidate]:
+    finding = rows.finding
     rate = float(rows.target[finding].mean()) if len(finding) else 0.0
-    asked = Asked(
-        least=wanted.least(rate),
+    bounds = Bounds(
+        least=asked.least(rate),
         fewest=FEWEST,
-        most=int(wanted.hit_share * len(finding)),
-        literals=wanted.literals,
+        most=int(asked.share * len(finding)),
+        literals=asked.conditions,
         repeats=max(1.0, len(rows.target) / max(rows.people, 1)),
     )
-    if not 0 < rate < 1 or asked.least >= 1 or asked.most < asked.fewest:
+    if not 0 < rate < 1 or bounds.least >= 1 or bounds.most < bounds.fewest:
         return []
-    found = search(features, rows.target, finding, asked)
-    return apart(found, features, finding, CANDIDATES * wanted.at_most)
-
-
-Believed = tuple[Conjunction, Marks, float]
-
-
-def _better_than_chance(
-    target: Marks, judging: Places, candidates: Sequence[tuple[Conjunction, Marks]]
-) -> list[Believed]:
-    """The candidates whose hits are too right for chance, with that chance (exact binomial).
-
-    Of all that are let through at most `FALSE_DISCOVERY` say nothing (Benjamini & Hochberg 1995): the chance of the
-    n-th smallest is held against n of all candidates. Nobody stands twice among the rows of one date.
-    """
-    from scipy.stats import binom
-
-    base = float(target[judging].mean()) if len(judging) else 0.0
-    chances = [
-        float(binom.sf(int(target[judging][hits[judging]].sum()) - 1, int(hits[judging].sum()), base))
-        for _, hits in candidates
+    features = [
+        feature(grid, codes, rows.target, finding, monotone.get(grid.name.name, "free"))
+        for grid, codes in rows.features
     ]
-    order = np.argsort(chances, kind="stable")
-    passed = [n for n, place in enumerate(order, 1) if chances[place] <= FALSE_DISCOVERY * n / len(order)]
-    kept = set(order[: max(passed, default=0)].tolist())
-    return [(*one, chances[place]) for place, one in enumerate(candidates) if place in kept]
+    features = telling(features, rows.target, finding)
+    found = apart(search(features, rows.target, finding, bounds), features, finding, CANDIDATES * asked.most)
+    return [_Candidate(one, hit) for one, hit in found]
 
 
-def _holds(rows: Rows, teaches: Marks, one: Believed, wanted: Wanted) -> bool:
+def _better_than_chance(rows: Rows, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """The candidates whose hits are too right for luck (exact binomial).
+
+    Of all that are let through at most `FALSE_DISCOVERY` say nothing (Benjamini & Hochberg 1995): the n-th smallest
+    chance is held against n shares of all the candidates.
+    """
+    from scipy.stats import binom  # type: ignore[import-untyped]
+
+    weighed = []
+    for one in candidates:
+        found = counted(rows.target, one.hit, rows.judging)
+        weighed.append(
+            _Candidate(one.found, one.hit, float(binom.sf(found.events - 1, found.hits, found.rate)))
+        )
+    ranked = sorted(one.chance for one in weighed)
+    passed = [chance for n, chance in enumerate(ranked, 1) if chance <= FALSE_DISCOVERY * n / len(ranked)]
+    return [one for one in weighed if one.chance <= max(passed, default=-1.0)]
+
+
+def _holds(rows: Rows, hit: Marks, asked: Hits) -> bool:
     """Whether a rule is as precise as asked on the last date, and on no date clearly less."""
-    by_date = _by_date(rows, teaches, one[1])
-    last = by_date[-1][1]
-    steady = all(
-        counted.hits < FEWEST or counted.interval[1] >= wanted.least(counted.rate) for _, counted in by_date
-    )
-    return last.hits >= FEWEST and last.precision >= wanted.least(last.rate) and steady
+    by_date = [found for _, found in _by_date(rows, hit)]
+    steady = all(found.hits < FEWEST or found.interval[1] >= asked.least(found.rate) for found in by_date)
+    last = by_date[-1]
+    return steady and last.hits >= FEWEST and last.precision >= asked.least(last.rate)
 
 
-def _by_date(rows: Rows, teaches: Marks, hits: Marks) -> tuple[tuple[date, Counted], ...]:
+def _by_date(rows: Rows, hit: Marks) -> tuple[tuple[date, Counted], ...]:
+    others = ~rows.teaches
     return tuple(
-        (day, counted(rows.target, hits, np.flatnonzero(~teaches & (rows.day == place))))
+        (day, counted(rows.target, hit, np.flatnonzero(others & (rows.day == place))))
         for place, day in enumerate(rows.observed)
     )
 
 
-def counted(target: Marks, hits: Marks, among: Places) -> Counted:
-    """Hits and right hits among the rows at these places."""
-    hit, event = hits[among], target[among]
-    return Counted(len(among), int(event.sum()), int(hit.sum()), int((hit & event).sum()))
+def _in_order(rows: Rows, believed: Sequence[_Candidate], candidates: int, asked: Hits) -> Mined:
+    """The rules, each the one that adds most to those before it, as long as it adds enough and right ones.
 
-
-def _in_order(
-    rows: Rows, teaches: Marks, judging: Places, believed: Sequence[Believed], candidates: int, wanted: Wanted
-) -> Mined:
-    """The rules that add most, one after another, until nothing is added or too many rows are hit."""
-    least = wanted.least(float(rows.target[judging].mean()) if len(judging) else 0.0)
-    taken = np.zeros(len(rows.target), dtype=bool)
+    Which adds most is told by the rows that found them: picked by the figures that are given for them, they would look
+    better than they are. Whether enough is added is told by the rows that confirm.
+    """
+    finding, judging, target = rows.finding, rows.judging, rows.target
+    taken = np.zeros(len(target), dtype=bool)
     rules: list[Rule] = []
     left = list(believed)
-    while left and len(rules) < wanted.at_most:
-        added = [counted(rows.target, hits & ~taken, judging) for _, hits, _ in left]
-        place = max(range(len(left)), key=lambda n: (added[n].events - least * added[n].hits, -n))
-        (found, hits, chance), adds = left.pop(place), added[place]
-        if adds.hits < FEWEST_ADDED or adds.precision < least:
-            break
-        if (taken | hits)[judging].mean() > wanted.hit_in_all:
-            continue
-        confirmed, by_date = counted(rows.target, hits, judging), _by_date(rows, teaches, hits)
-        rules.append(Rule(f"rule_{len(rules) + 1}", found.literals, confirmed, adds, by_date, chance, least))
-        taken |= hits
-    rest = judging[~taken[judging]]
-    return Mined(tuple(rules), counted(rows.target, ~taken, rest), candidates, len(believed))
+    while left and len(rules) < asked.most:
+        place = max(range(len(left)), key=lambda n: (_worth(target, left[n].hit & ~taken, finding, asked), -n))
+        one = left.pop(place)
+        added, confirmed = (counted(target, hit, judging) for hit in (one.hit & ~taken, one.hit))
+        least = asked.least(confirmed.rate)
+        if added.hits >= FEWEST_ADDED and added.precision >= least:
+            code, by_date = f"rule_{len(rules) + 1}", _by_date(rows, one.hit)
+            rules.append(Rule(code, one.found.literals, confirmed, added, by_date, one.chance, least))
+            taken |= one.hit
+    return Mined(tuple(rules), counted(target, taken, judging), candidates, len(believed))
+
+
+def _worth(target: Marks, hit: Marks, among: Places, asked: Hits) -> float:
+    """Events hit beyond those that so many hits must hold."""
+    found = counted(target, hit, among)
+    return found.events - asked.least(found.rate) * found.hits
