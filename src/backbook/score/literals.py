@@ -56,18 +56,22 @@ def feature(grid: Grid, codes: Codes, target: Marks, taught: Places, direction: 
     """The feature with its literals; only the rows at the places `taught` tell directions and the order of levels."""
     if grid.is_text:
         order = _by_rate(grid, codes[taught], target[taught])
-        place = np.argsort(np.concatenate([order, np.arange(grid.slices, grid.codes_in_all)]))
+        place = np.argsort(np.concatenate([order, np.setdiff1d(np.arange(grid.codes_in_all), order)]))
         return Feature(grid.name.name, place[codes], grid.codes_in_all, tuple(_of_levels(grid, order)))
     ways = _ways(grid, codes[taught], target[taught], direction)
     return Feature(grid.name.name, codes.astype(np.int64), grid.codes_in_all, tuple(_of_numbers(grid, ways)))
 
 
 def _by_rate(grid: Grid, codes: Codes, events: Marks) -> Places:
-    """Levels from the lowest event rate to the highest; a level alone is drawn towards the average by one row."""
+    """Levels from the lowest event rate to the highest; a level alone is drawn towards the average by one row.
+
+    A level that the column's own list does not have could not be named in a condition.
+    """
+    listed = {level.code for level in grid.name.levels}
     rows = np.bincount(codes, minlength=grid.codes_in_all)[: grid.slices]
     right = np.bincount(codes[events], minlength=grid.codes_in_all)[: grid.slices]
-    found: Places = np.argsort((right + events.mean()) / (rows + 1), kind="stable")
-    return found
+    order = np.argsort((right + events.mean()) / (rows + 1), kind="stable")
+    return np.array([code for code in order if not listed or grid.levels[code] in listed], dtype=np.int64)
 
 
 def _ways(grid: Grid, codes: Codes, events: Marks, direction: str) -> tuple[str, ...]:
@@ -97,9 +101,8 @@ def _of_numbers(grid: Grid, ways: Sequence[str]) -> Iterator[Literal]:
                 f"{zh} ≤ {end:f}", f"{en} at most {end:f}",
             )  # fmt: skip
     for place, special in enumerate(grid.special):
-        value = f"{Decimal(repr(special)):f}"
-        code = grid.slices + place
-        yield Literal(name.name, code, code + 1, f"{name.name} = {value}", f"{zh}为 {value}", f"{en} is {value}")
+        alone, code = f"{Decimal(repr(special)):f}", grid.slices + place
+        yield Literal(name.name, code, code + 1, f"{name.name} = {alone}", f"{zh}为 {alone}", f"{en} is {alone}")
     yield _missing(grid)
 
 
@@ -139,4 +142,3 @@ def _missing(grid: Grid) -> Literal:
 
 def _called(name: Name) -> tuple[str, str]:
     return name.zh or name.name, name.en or name.name
-

@@ -119,7 +119,9 @@ class _Book:
         self.bounds, self.features = bounds, features
         self.target = target[rows]
         self.starts = np.cumsum([0, *(one.size for one in features)])
-        self.codes = np.column_stack([one.codes[rows] + start for one, start in zip(features, self.starts, strict=False)])
+        self.codes = np.column_stack(
+            [one.codes[rows] + start for one, start in zip(features, self.starts, strict=False)]
+        )
         self.rate = float(self.target.mean())
         self.literals: list[Literal] = []
         self.of: list[slice] = []

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from backbook.score.counting import Codes, Grid
 from backbook.score.definition import Hits
-from backbook.score.literals import Feature, Literal, feature
+from backbook.score.literals import Literal, feature
 from backbook.score.search import Bounds, Conjunction, apart, search, telling, wilson
 
 Marks = npt.NDArray[np.bool_]
@@ -131,9 +131,7 @@ def _interval(events: int, hits: int) -> tuple[float, float]:
 
 def counted(target: Marks, hit: Marks, among: Places) -> Counted:
     """Hits and right hits among the rows at these places."""
-    return Counted(
-        len(among), int(target[among].sum()), int(hit[among].sum()), int((hit[among] & target[among]).sum())
-    )
+    return Counted(len(among), int(target[among].sum()), int(hit[among].sum()), int((hit[among] & target[among]).sum()))
 
 
 @dataclass(frozen=True)
@@ -247,9 +245,7 @@ def _better_than_chance(rows: Rows, candidates: Sequence[_Candidate]) -> list[_C
     weighed = []
     for one in candidates:
         found = counted(rows.target, one.hit, rows.judging)
-        weighed.append(
-            _Candidate(one.found, one.hit, float(binom.sf(found.events - 1, found.hits, found.rate)))
-        )
+        weighed.append(_Candidate(one.found, one.hit, float(binom.sf(found.events - 1, found.hits, found.rate))))
     ranked = sorted(one.chance for one in weighed)
     passed = [chance for n, chance in enumerate(ranked, 1) if chance <= FALSE_DISCOVERY * n / len(ranked)]
     return [one for one in weighed if one.chance <= max(passed, default=-1.0)]
