@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -240,12 +240,14 @@ def _better_than_chance(rows: Rows, candidates: Sequence[_Candidate]) -> list[_C
     Of all that are let through at most `FALSE_DISCOVERY` say nothing (Benjamini & Hochberg 1995): the n-th smallest
     chance is held against n shares of all the candidates.
     """
-    from scipy.stats import binom  # type: ignore[import-untyped]
+    from scipy.special import bdtrc  # type: ignore[import-untyped]
 
     weighed = []
     for one in candidates:
         found = counted(rows.target, one.hit, rows.judging)
-        weighed.append(_Candidate(one.found, one.hit, float(binom.sf(found.events - 1, found.hits, found.rate))))
+        # The chance of so many right hits or more.
+        chance = float(bdtrc(found.events - 1, found.hits, found.rate)) if found.events else 1.0
+        weighed.append(replace(one, chance=chance))
     ranked = sorted(one.chance for one in weighed)
     passed = [chance for n, chance in enumerate(ranked, 1) if chance <= FALSE_DISCOVERY * n / len(ranked)]
     return [one for one in weighed if one.chance <= max(passed, default=-1.0)]
