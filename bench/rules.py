@@ -119,7 +119,10 @@ def judged(score: Score, rows: Rows) -> dict[str, float]:
                   f"is {right / max(hit.sum(), 1):.3f} of {hit.sum()}", file=sys.stderr)  # fmt: skip
     hit, right = np.array(together).T
     by_place = [events / rows for rows, events in places if rows]
-    print(f"by place: {[round(each, 3) for each in by_place]}, hits {places[:, 0]}, rules by fold {counts}", file=sys.stderr)
+    print(
+        f"by place: {[round(each, 3) for each in by_place]}, hits {places[:, 0]}, rules by fold {counts}",
+        file=sys.stderr,
+    )
     return {
         "rules": min(counts),
         "hit": hit.sum() / len(rows.target),
@@ -155,7 +158,10 @@ def main() -> None:
         with threadpool_limits(1):
             figures = judged(score, rows)
             figures["false_discovery"] = by_chance(score, rows, said.shuffles)
-    print("rules: " + " ".join(f"{name}={value if name == 'rules' else f'{value:.4f}'}" for name, value in figures.items()))
+    print(
+        "rules: "
+        + " ".join(f"{name}={value if name == 'rules' else f'{value:.4f}'}" for name, value in figures.items())
+    )
 
 
 if __name__ == "__main__":

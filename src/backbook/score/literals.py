@@ -90,15 +90,15 @@ def _of_numbers(grid: Grid, ways: Sequence[str]) -> Iterator[Literal]:
     for place, end in enumerate(grid.ends):
         if "up" in ways:
             sign, value = (">=", end + 1) if whole else (">", end)
-            more, greater = ("≥", "at least") if whole else (">", "above")
+            more, greater = ("不少于", "at least") if whole else ("高于", "above")
             yield Literal(
                 name.name, place + 1, grid.slices, _apart(grid, f"{name.name} {sign} {value:f}", end, above=True),
-                f"{zh} {more} {value:f}", f"{en} {greater} {value:f}",
+                f"{zh}{more} {value:f}", f"{en} {greater} {value:f}",
             )  # fmt: skip
         if "down" in ways:
             yield Literal(
                 name.name, 0, place + 1, _apart(grid, f"{name.name} <= {end:f}", end, above=False),
-                f"{zh} ≤ {end:f}", f"{en} at most {end:f}",
+                f"{zh}不超过 {end:f}", f"{en} at most {end:f}",
             )  # fmt: skip
     for place, special in enumerate(grid.special):
         alone, code = f"{Decimal(repr(special)):f}", grid.slices + place

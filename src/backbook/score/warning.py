@@ -156,7 +156,7 @@ class Rule:
 
     @property
     def zh(self) -> str:
-        return "且".join(literal.zh for literal in self.literals)
+        return "，且".join(literal.zh for literal in self.literals)
 
     @property
     def en(self) -> str:
