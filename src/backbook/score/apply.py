@@ -18,6 +18,8 @@ from backbook.score.registry import Version
 
 REASONS = 4
 LOST = "_lost"
+# The first rule that hits a unit is its first reason.
+STANDS_IN = {"rule": "reason_1"}
 # What every score table has besides the key, whatever the method: null where the method has no such thing.
 COLUMNS = {
     "score": "string",
@@ -33,7 +35,8 @@ COLUMNS = {
 def apply(version: Version, profile: Any) -> Any:
     """A row per unit of the profile: its key, and the columns of `COLUMNS`.
 
-    Reasons are codes `feature:bin` (see `Version.reason`), most points lost first; fewer than four are null.
+    Reasons are codes `feature:bin` (see `Version.reason`), most points lost first, or the codes of the rules that hit, in
+    their order; fewer than four are null.
     Raises BadData when the profile lacks a column that the version reads.
     """
     lacking = sorted({name.name for name in version.columns} - set(profile.columns))
@@ -77,7 +80,7 @@ def columns(version: Version, given: Any) -> Any:
     content = version.content
     added = yielded(version.score, content["zh"], content["en"], version.method, ())
     source = {name.name: name.name.removeprefix(f"{version.score}_") for name in added}
-    return given.select(version.key, **{name: given[column] for name, column in source.items()})
+    return given.select(version.key, **{name: given[STANDS_IN.get(column, column)] for name, column in source.items()})
 
 
 def _reasons(version: Version, scored: Any, count: int) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def _reasons(version: Version, scored: Any, count: int) -> dict[str, Any]:
     found = {}
     for place in range(1, min(REASONS, count) + 1):
         key = scored[LOST][count - place]
-        known = scored.points.notnull() & (key > 0)
+        known = scored.probability.notnull() & (key > 0)
         found[f"reason_{place}"] = known.ifelse(codes[BINS - 1 - key % BINS], ibis.null("string"))
     return found
 
@@ -105,7 +108,7 @@ def for_one(version: Version) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
             values[column] = step(values)
         given = dict.fromkeys(COLUMNS) | {"score": version.score, "version": version.id}
         given |= {column: values[column] for column in steps if column in COLUMNS}
-        lost = sorted((key(row) for key in keys), reverse=True)[:REASONS] if given["points"] is not None else []
+        lost = sorted((key(row) for key in keys), reverse=True)[:REASONS] if given["probability"] is not None else []
         for place, key in enumerate(lost, 1):
             given[f"reason_{place}"] = codes[BINS - 1 - key % BINS] if key > 0 else None
         return given
