@@ -60,6 +60,8 @@ def columns(*more: Name, protected: Collection[str] = ("sex",), purposes: Mappin
         {"account": outcomes, "customer": outcomes},
         protected,
         purposes or {},
+        {"balance": "borrowing", "utilisation": "borrowing", "late": "borrowing", "noise": "spending"},
+        {"worst_dpd": 0},
     )
 
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backbook.engine import Engine
 from backbook.expressions import Name, Type
 from backbook.score.binning import CHANCE, Rules, best_cuts, binned
-from backbook.score.counting import Counts, coded, tidy
+from backbook.score.counting import Counts, Grid, counted, grids, tidy
 
 NUMBER = Name("x", Type.NUMBER)
 TEXT = Name("city", Type.TEXT)
@@ -28,6 +29,24 @@ def counts(events: list[int], others: list[int]) -> Counts:
 
 def numbers(*values: Any) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(values, pa.float64())])
+
+
+def cut(name: Name, column: pa.ChunkedArray, target: Any, special: tuple[Any, ...] = ()) -> tuple[Grid, Counts]:
+    """How the engine cuts one column, and what it counts there."""
+    engine, rows = Engine(threads=1), len(target)
+    table = engine.table(
+        pa.table({name.name: column, "_event": target, "_row": np.arange(rows), "_fold": np.arange(rows) % 3,
+                  "_day": np.arange(rows) % 2})
+    )  # fmt: skip
+    grid = grids(engine, table, [name], {name.name: special} if special else {})[0]
+    tally = counted(engine, table, [grid], folds=3, days=2)[0]
+    engine.close()
+    # What the engine counted is what a plain count over the codes at hand gives, in every fold and day.
+    for fold in range(3):
+        chosen = (np.arange(rows) % 3 == fold) & (np.arange(rows) % 2 == 1)
+        expected = np.bincount(grid.codes(column)[chosen & target], minlength=grid.codes_in_all)
+        assert (tally.counts([fold], [1]).events == expected).all()
+    return grid, tally.counts()
 
 
 def information(events: int, others: int, totals: tuple[int, int]) -> float:
@@ -99,20 +118,20 @@ def test_a_cut_that_chance_alone_would_make_is_not_made() -> None:
 
 def test_the_missing_stand_in_a_bin_of_their_own_and_a_few_of_them_say_nothing() -> None:
     target = np.array([True, False, False, False] * 50)
-    fine = coded(NUMBER, numbers(*([None, 1.0, 2.0, 3.0] * 50)))
-    missing = binned(fine, fine.counts(target)).bins[-1]
+    grid, found = cut(NUMBER, numbers(*([None, 1.0, 2.0, 3.0] * 50)), target)
+    missing = binned(grid, found).bins[-1]
     # 50 events of 50 and no other of 150: ln(50.5/50.5) - ln(.5/150.5)
     assert (missing.kind, missing.events, missing.others, missing.evidence) == ("missing", 50, 0, 5.70711)
-    fine = coded(NUMBER, numbers(*([None] * 29 + [1.0, 2.0] * 50)))
     target = np.array([True] * 29 + [True, False] * 50)
-    assert binned(fine, fine.counts(target)).bins[-1].evidence == 0
+    grid, found = cut(NUMBER, numbers(*([None] * 29 + [1.0, 2.0] * 50)), target)
+    assert binned(grid, found).bins[-1].evidence == 0
 
 
 def test_special_values_are_not_taken_for_small_numbers() -> None:
     values = numbers(*([-1.0] * 100 + [0.0] * 100 + [1.0] * 100))
     target = np.array(([True] * 60 + [False] * 40) + ([True] * 10 + [False] * 90) + ([True] * 40 + [False] * 60))
-    fine = coded(NUMBER, values, special=(-1,))
-    binning = binned(fine, fine.counts(target), direction="up")
+    grid, found = cut(NUMBER, values, target, special=(-1,))
+    binning = binned(grid, found, direction="up")
     assert [(bin.kind, bin.values, bin.upper, bin.events) for bin in binning.bins] == [
         ("values", (-1,), None, 60),
         ("range", (), Decimal(0), 10),
@@ -126,8 +145,8 @@ def test_levels_are_grouped_by_their_rates_and_rare_ones_go_to_the_rest() -> Non
     target = np.array(
         [True] * 20 + [False] * 180 + [True] * 100 + [False] * 100 + [True] * 22 + [False] * 178 + [True] * 3
     )
-    fine = coded(TEXT, pa.chunked_array([pa.array(cities)]))
-    bins = binned(fine, fine.counts(target)).bins
+    grid, found = cut(TEXT, pa.chunked_array([pa.array(cities)]), target)
+    bins = binned(grid, found).bins
     assert [(bin.kind, bin.values) for bin in bins] == [
         ("values", ("bj", "sh")),
         ("values", ("gz",)),
@@ -141,13 +160,13 @@ def test_fine_codes_count_every_row_once() -> None:
     random = np.random.default_rng(3)
     values = np.where(random.random(5000) < 0.1, np.nan, random.normal(size=5000).round(2))
     target = random.random(5000) < 0.3
-    fine = coded(NUMBER, pa.chunked_array([pa.array(values, from_pandas=True)]))
-    found = fine.counts(target)
+    column = pa.chunked_array([pa.array(values, from_pandas=True)])
+    grid, found = cut(NUMBER, column, target)
     assert found.events.sum() == target.sum() and found.others.sum() == (~target).sum()
     # Rows coded through the written cut lie where numpy put them.
-    ends = np.array([float(end) for end in fine.ends])
+    ends = np.array([float(end) for end in grid.ends])
     known = ~np.isnan(values)
-    assert (fine.codes[known] == np.searchsorted(ends, values[known], side="left")).all()
+    assert (grid.codes(column)[known] == np.searchsorted(ends, values[known], side="left")).all()
 
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-9, 1e6))
@@ -161,4 +180,5 @@ def test_money_is_never_cut_below_a_cent() -> None:
     values = pa.chunked_array(
         [pa.array([Decimal("0.10"), Decimal("0.11"), Decimal("99.99")] * 5, pa.decimal128(18, 2))]
     )
-    assert coded(Name("balance", Type.MONEY), values).ends == (Decimal("0.1"), Decimal("10"))
+    target = np.array([True, False, False] * 5)
+    assert cut(Name("balance", Type.MONEY), values, target)[0].ends == (Decimal("0.1"), Decimal("10"))

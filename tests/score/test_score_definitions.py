@@ -29,7 +29,7 @@ def value(**changes: Any) -> Item:
 
 
 def test_a_definition_reads_its_own_canonical_form() -> None:
-    first = score(leave_out="worst_dpd between 1 and 30", special={"late": [-1]}, population="余额 > 0")
+    first = score(indeterminate="worst_dpd between 1 and 30", special={"late": [-1]}, population="余额 > 0")
     again, wrong = read_scores([Item("score", first.id, first.canonical())], columns())
     assert not wrong and again[0].canonical() == first.canonical() and again[0].hash == first.hash
 
@@ -103,8 +103,15 @@ def test_a_target_sees_outcomes_and_nothing_of_the_profile() -> None:
         ({"points": {"bass": 600}}, "Did you mean 'base'?"),
         ({"observations": {"every": "fortnight"}}, "Possible: month, quarter."),
         ({"bins": {"share": 0.9}}, "the least share of a bin is 0.9."),
-        ({"method": "forest"}, "Possible: scorecard, expression."),
+        ({"method": "forest"}, "Possible: scorecard, trees, rules, two_stage, expression."),
         ({"zh": None}, "has no name in 'zh'."),
+        ({"method": "two_stage"}, "has no first stage."),
+        ({"method": "trees", "trees": {"leaves": 64}}, "Write a whole number from 2 to 15."),
+        ({"method": "rules", "rules": {"share": 0.7}}, "Write a number above 0, up to 0.5."),
+        ({"method": "rules", "points": {"base": 600}}, "'points' is not known here."),
+        ({"gap_months": 2}, "'worst_dpd' begins 0 months after the observation, not 2."),
+        ({"features": {"dimensions": ["spendings"]}, "monotone": None}, "Did you mean 'spending'?"),
+        ({"features": {"dimensions": []}, "monotone": None}, "Possible: borrowing, spending."),
         ({"colour": "red"}, "'colour' is not known here."),
         ({"population": "balance"}, "yes/no is expected"),
     ],
@@ -133,3 +140,29 @@ def test_a_wrong_score_does_not_hide_the_right_ones() -> None:
     found, wrong = read_scores([item(folds=0), item(id="second", en="Second", zh="第二")], columns())
     assert [one.id for one in found] == ["second"] and len(wrong) == 1
     assert BEHAVIOUR["id"] == "behaviour"
+
+
+@pytest.mark.parametrize(
+    ("changes", "yields"),
+    [
+        ({"method": "trees", "trees": {"leaves": 7, "rounds": 100}}, ["points", "probability", "grade"]),
+        ({"method": "rules", "rules": {"precision": 0.6, "most": 5}}, ["rule", "probability", "grade"]),
+        ({"method": "two_stage", "first": "worst_dpd > 0"}, ["points", "probability", "grade"]),
+    ],
+)
+def test_every_method_reads_its_own_canonical_form(changes: dict[str, Any], yields: list[str]) -> None:
+    found = score(**changes)
+    again, faults = read_scores([Item("score", "behaviour", found.canonical(), "x", {})], columns())
+    assert not faults and again == [found] and again[0].hash == found.hash
+    assert [name.name for name in found.yields] == [f"behaviour_{each}" for each in yields]
+
+
+def test_features_may_be_asked_for_by_dimension() -> None:
+    found = score(features={"dimensions": ["borrowing"], "without": ["late"]}, monotone=None)
+    assert [name.name for name in found.features] == ["utilisation", "balance"]
+    assert found.canonical()["features"] == {"dimensions": ["borrowing"], "without": ["late"]}
+
+
+def test_a_warning_asks_for_a_precision_or_for_a_multiple_of_the_base_rate() -> None:
+    assert score(method="rules").hits.least(0.02) == pytest.approx(0.08)
+    assert score(method="rules", rules={"precision": 0.3, "lift": 2}).hits.least(0.02) == 0.3

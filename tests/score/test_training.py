@@ -72,7 +72,7 @@ def test_rows_that_are_censored_excluded_or_indeterminate_are_counted_out(engine
     values["late"] = [9] * 30 + values["late"][30:]
     chosen = score(
         observations={"at_most": 1}, population="balance > 0 or late = 9", exclusions="late = 9",
-        leave_out="worst_dpd between 1 and 30", minimum_events=1,
+        indeterminate="worst_dpd between 1 and 30", minimum_events=1,
     )  # fmt: skip
     found = sample(chosen, engine, AS_OF, PaperBook(engine, values))
     assert isinstance(found, Sample)
@@ -91,7 +91,7 @@ def test_one_person_seen_on_several_dates_stands_in_one_fold(engine: Engine) -> 
     found = sample(score(), engine, AS_OF, PaperBook(engine, rows(300, people=100)))
     assert isinstance(found, Sample) and len(found.target) == 900
     fold_of: dict[str, set[int]] = {}
-    for account, fold in zip(found.rows["account_id"].to_pylist(), found.fold.tolist(), strict=True):
+    for account, fold in zip(found.column("account_id").to_pylist(), found.fold.tolist(), strict=True):
         fold_of.setdefault(f"c{int(account[1:]) % 100:06d}", set()).add(fold)
     assert len(fold_of) == 100 and all(len(each) == 1 for each in fold_of.values())
     assert found.overlaps
@@ -127,7 +127,7 @@ def test_shifting_all_dates_by_a_year_changes_nothing_that_was_learned(engine: E
     earlier = make(score(), engine, date(2025, 8, 31), book)
     assert isinstance(earlier, Version)
     assert earlier.content["card"] == version.content["card"]
-    assert earlier.content["expressions"] == version.content["expressions"]
+    assert earlier.content["steps"] == version.content["steps"]
 
 
 def test_a_shuffled_target_is_ranked_by_chance_alone(engine: Engine) -> None:

@@ -55,6 +55,27 @@ def purpose_faults(
     return faults
 
 
+def uses(features: Sequence[Feature], attributes: Sequence[Attribute]) -> dict[str, str]:
+    """risk, marketing, both or none, for every feature and attribute by what it and all that it reads may be used for."""
+    limits = _limits(features, attributes)
+    allowed: dict[str, frozenset[str]] = {one.id: ATTRIBUTES[one.purpose] for one in attributes}
+    # Features stand after what they read.
+    for feature in features:
+        parts = (allowed.get(read.rpartition(".")[2], ALL) for read in feature.reads)
+        allowed[feature.id] = limits.get(feature.id, ALL).intersection(*parts)
+    return {name: _word(each) for name, each in allowed.items()}
+
+
+def _word(allowed: frozenset[str]) -> str:
+    """
+    >>> _word(ALL), _word(frozenset({RISK})), _word(frozenset({SERVICE}))
+    ('both', 'risk', 'none')
+    """
+    if {RISK, MARKETING} <= allowed:
+        return "both"
+    return next((each for each in (RISK, MARKETING) if each in allowed), "none")
+
+
 def _limits(features: Sequence[Feature], attributes: Sequence[Attribute]) -> dict[str, frozenset[str]]:
     """column → what it may be used for, where that is not everything."""
     of_attributes = {one.id: ATTRIBUTES[one.purpose] for one in attributes}

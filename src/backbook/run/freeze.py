@@ -15,15 +15,17 @@ import sqlglot
 
 from backbook.customer.clusters import Clusters
 from backbook.customer.definition import ACCOUNT, CUSTOMER, Feature
+from backbook.customer.dimension import dimensions
 from backbook.customer.identity.terms import Terms, read_terms
 from backbook.customer.lookup import Lookup, read_lookups
 from backbook.customer.order import Link, order
-from backbook.customer.profile import outcome_names, profile_names
-from backbook.customer.purpose import purpose_faults
+from backbook.customer.profile import OWNER, outcome_names, profile_names
+from backbook.customer.purpose import purpose_faults, uses
 from backbook.customer.ranked import Ranked
 from backbook.customer.reading import read_features, read_outcomes
 from backbook.customer.segments import Partition, read_segments, segment_names
 from backbook.customer.tags import Tag, read_tags, tag_names
+from backbook.customer.window import MONTHS
 from backbook.engine import DIALECT
 from backbook.errors import BadDefinition, Fault
 from backbook.expressions import Names
@@ -143,7 +145,14 @@ def read(workspace: Workspace) -> tuple[Frozen, list[Fault]]:
         [*tags, *segments], [*workspace.items("tag"), *workspace.items("segment")], features, attributes
     )
     whole = _of_the_whole_book(tags, segments)
-    columns = _columns({grain: _but(names[grain], whole) for grain in GRAINS}, outcome_registry, attributes)
+    columns = Columns(
+        profile={grain: _but(names[grain], whole) for grain in GRAINS},
+        outcomes=outcome_registry,
+        protected=frozenset(each.id for each in attributes if each.protected),
+        purposes=_of_owner_too(uses(features, attributes)),
+        dimensions=dimensions(features, attributes),
+        gaps=_gaps(outcomes),
+    )
     scores, wrong = read_scores(workspace.items("score"), columns)
     faults += wrong
     strategies, wrong = read_strategies(workspace.items("strategy"), names[ACCOUNT])
@@ -200,13 +209,19 @@ def _bare(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _columns(names: Mapping[str, Names], outcomes: Mapping[str, Names], attributes: Sequence[Attribute]) -> Columns:
-    return Columns(
-        profile=names,
-        outcomes=outcomes,
-        protected=frozenset(each.id for each in attributes if each.protected),
-        purposes={each.id: each.purpose for each in attributes},
-    )
+def _of_owner_too(found: Mapping[str, str]) -> dict[str, str]:
+    return {**found, **{OWNER + name: each for name, each in found.items()}}
+
+
+def _gaps(outcomes: Sequence[Feature]) -> dict[str, int]:
+    """Whole months between an observation and the window of each outcome; derived ones begin where the first part does."""
+    found: dict[str, int] = {}
+    for outcome in outcomes:
+        if outcome.window is not None:
+            found[outcome.id] = outcome.window.gap if outcome.window.unit == MONTHS else outcome.window.gap // 30
+        elif parts := [found[name] for name in outcome.reads if name in found]:
+            found[outcome.id] = min(parts)
+    return found
 
 
 def _book(workspace: Workspace) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from backbook.outcome.who_is_who import REVIEW, Identity
 from backbook.run import compare
 from backbook.run.dates import previous_month_end
 from backbook.run.records import latest
-from backbook.score.definition import SCORECARD
+from backbook.score.definition import EXPRESSION, IN_POINTS
 from backbook.sources import private
 from backbook.sources.contract import TABLES
 from backbook.strategy.definition import OWN_REASONS
@@ -201,10 +201,11 @@ def _apart(way: Way) -> dict[tuple[str, str], Text]:
 
 
 def _risk_and_value(way: Way) -> tuple[str, str] | None:
-    """The first score of risk by scorecard and the first amount: both at account grain."""
+    """The grades of risk and of value at account grain: `behaviour` and `value`, else the first of their kind."""
     scores = [each for each in way.frozen.scores if each.grain == ACCOUNT and each.id in way.versions]
-    risk = next((f"{each.id}_grade" for each in scores if each.method == SCORECARD and each.purpose == "risk"), None)
-    value = next((f"{each.id}_grade" for each in scores if each.method != SCORECARD), None)
+    scores.sort(key=lambda each: each.id not in ("behaviour", "value"))
+    risk = next((f"{each.id}_grade" for each in scores if each.method in IN_POINTS and each.purpose == "risk"), None)
+    value = next((f"{each.id}_grade" for each in scores if each.method == EXPRESSION), None)
     return (risk, value) if risk and value else None
 
 

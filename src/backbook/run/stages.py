@@ -32,7 +32,7 @@ from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
 from backbook.score import make, registry
-from backbook.score.definition import SCORECARD, Score
+from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Unavailable, Version
 from backbook.sources.load import load as load_sources
 from backbook.strategy import decide as strategies
@@ -285,9 +285,9 @@ def report(way: Way) -> dict[str, Any]:
 
 
 def untrained(way: Way) -> list[Score]:
-    """The scorecards that `train` has to fit."""
-    cards = [score for score in way.frozen.scores if score.method == SCORECARD]
-    return [score for score in cards if way.walked == ("train",) or fitting(way, score) is None]
+    """The scores that `train` has to teach."""
+    taught = [score for score in way.frozen.scores if score.method in TAUGHT]
+    return [score for score in taught if way.walked == ("train",) or fitting(way, score) is None]
 
 
 def fitting(way: Way, score: Score) -> Version | None:

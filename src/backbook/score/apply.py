@@ -60,21 +60,14 @@ def apply(version: Version, profile: Any) -> Any:
 
 
 def compiled(version: Version) -> dict[str, Expression]:
-    """The version's expressions in the order in which they read one another."""
+    """The version's expressions in the order in which they read one another; outside its population all are null."""
     names = version.names
     found: dict[str, Expression] = {}
-    for column, type in (
-        ("points", Type.WHOLE),
-        ("probability", Type.NUMBER),
-        ("amount", Type.MONEY),
-        ("grade", Type.TEXT),
-    ):
-        if column in version.expressions:
-            text = version.expressions[column]
-            if "population" in version.expressions and column in ("points", "amount"):
-                text = f"case when {version.expressions['population']} then {text} else null end"
-            found[column] = parse(text, names, expect=type)
-            names = names.with_names([Name(column, type)])
+    for column, type, text in version.steps:
+        if version.population is not None:
+            text = f"case when {version.population} then {text} else null end"
+        found[column] = parse(text, names, expect=type)
+        names = names.with_names([Name(column, type)])
     return found
 
 

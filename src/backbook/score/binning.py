@@ -1,7 +1,6 @@
 """A feature cut into few bins that order the risk: weight-of-evidence bins, chosen exactly.
 
-Fine counts come first (events and others for every value, or for about a hundred quantile slices), made by
-whoever holds the rows; everything after works on these whole numbers alone. `best_cuts` then finds, among all
+Fine counts come first (events and others for every value, or for sixty quantile slices), made where the rows are; everything after works on these whole numbers alone. `best_cuts` then finds, among all
 ways to join neighbours that keep the asked order, the one with the most information value. Missing values and
 stated special values stand in bins of their own, and a category never seen in training has a stated place.
 
@@ -19,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from backbook.score.counting import Counts, Fine
+from backbook.score.counting import Counts, Grid
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -82,52 +81,52 @@ class Binning:
         return found
 
 
-def binned(fine: Fine, counts: Counts, *, direction: str = "auto", rules: Rules | None = None) -> Binning:
+def binned(grid: Grid, counts: Counts, *, direction: str = "auto", rules: Rules | None = None) -> Binning:
     """The best bins of one feature from the counts of its fine codes."""
     rules = rules or Rules()
     totals = (max(int(counts.events.sum()), 1), max(int(counts.others.sum()), 1))
-    order = _level_order(fine, counts) if fine.is_text else np.arange(fine.slices)
+    order = _level_order(grid, counts) if grid.is_text else np.arange(grid.slices)
     joined = Counts(counts.events[order], counts.others[order])
-    cuts = best_cuts(joined, direction="up" if fine.is_text else direction, rules=rules, totals=totals)
+    cuts = best_cuts(joined, direction="up" if grid.is_text else direction, rules=rules, totals=totals)
     groups = [
         order[first:after]
         for first, after in zip([0, *(c + 1 for c in cuts)], [*(c + 1 for c in cuts), len(order)], strict=True)
     ]
-    return _described(fine, counts, [group for group in groups if len(group)], totals)
+    return _described(grid, counts, [group for group in groups if len(group)], totals)
 
 
-def _level_order(fine: Fine, counts: Counts) -> npt.NDArray[Any]:
+def _level_order(grid: Grid, counts: Counts) -> npt.NDArray[Any]:
     """Levels with enough rows, by event rate; a level alone is drawn towards the average by one row."""
-    rows = (counts.events + counts.others)[: fine.slices]
+    rows = (counts.events + counts.others)[: grid.slices]
     average = counts.events.sum() / max(counts.events.sum() + counts.others.sum(), 1)
-    rate = (counts.events[: fine.slices] + average) / (rows + 1)
+    rate = (counts.events[: grid.slices] + average) / (rows + 1)
     enough = np.flatnonzero(rows >= LEAST_ROWS)
     return enough[np.argsort(rate[enough], kind="stable")]
 
 
-def _described(fine: Fine, counts: Counts, groups: list[npt.NDArray[Any]], totals: tuple[int, int]) -> Binning:
+def _described(grid: Grid, counts: Counts, groups: list[npt.NDArray[Any]], totals: tuple[int, int]) -> Binning:
     bins: list[Bin] = []
-    bin_of = np.full(fine.codes_in_all, -1)
+    bin_of = np.full(grid.codes_in_all, -1)
 
     def add(kind: Kind, codes: Any, **described: Any) -> None:
         events, others = int(counts.events[codes].sum()), int(counts.others[codes].sum())
-        lone = kind != "range" and not (kind == "values" and fine.is_text)
+        lone = kind != "range" and not (kind == "values" and grid.is_text)
         evidence = 0.0 if lone and events + others < LEAST_ROWS else _evidence(events, others, totals)
         bin_of[codes] = len(bins)
         bins.append(Bin(kind, events, others, evidence, **described))
 
-    for place, value in enumerate(fine.special):
-        add("values", [fine.slices + place], values=(value,))
+    for place, value in enumerate(grid.special):
+        add("values", [grid.slices + place], values=(value,))
     for group in groups:
-        if fine.is_text:
-            add("values", group, values=tuple(sorted(fine.levels[code] for code in group)))
+        if grid.is_text:
+            add("values", group, values=tuple(sorted(grid.levels[code] for code in group)))
         else:
-            add("range", group, upper=fine.ends[group[-1]] if group[-1] < len(fine.ends) else None)
-    if fine.is_text:
+            add("range", group, upper=grid.ends[group[-1]] if group[-1] < len(grid.ends) else None)
+    if grid.is_text:
         add("other", np.flatnonzero(bin_of[:-1] < 0))
-    add("missing", [fine.codes_in_all - 1])
+    add("missing", [grid.codes_in_all - 1])
     information = sum(_information(one.events, one.others, totals) for one in bins if one.rows)
-    return Binning(fine.name.name, _direction(bins), tuple(bins), tuple(map(int, bin_of)), round(float(information), 6))
+    return Binning(grid.name.name, _direction(bins), tuple(bins), tuple(map(int, bin_of)), round(float(information), 6))
 
 
 def _evidence(events: int, others: int, totals: tuple[int, int]) -> float:

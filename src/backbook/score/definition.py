@@ -1,7 +1,8 @@
 """A score as the bank declares it: for whom, what it predicts, from what, and how its answer is cut into grades.
 
-Two methods so far. A `scorecard` learns from the book itself: a population, a target over outcomes, features and
-the directions that the field demands. An `expression` is an amount that needs no learning, such as a value.
+Four methods learn from the book itself, from a population, a target over outcomes, features and the directions that
+the field demands: a `scorecard`, `trees`, warning `rules`, and `two_stage`, whose second stage is taught by those who
+passed the first. An `expression` is an amount that needs no learning, such as a value.
 The canonical form carries all that decides, with canonical expressions; its hash is in every version.
 """
 
@@ -18,8 +19,11 @@ from backbook.expressions import Expression, Level, Name, Type
 from backbook.score.binning import Rules
 from backbook.workspace import canonical
 
-SCORECARD, EXPRESSION = "scorecard", "expression"
-METHODS = (SCORECARD, EXPRESSION)
+SCORECARD, TREES, RULES, TWO_STAGE, EXPRESSION = "scorecard", "trees", "rules", "two_stage", "expression"
+METHODS = (SCORECARD, TREES, RULES, TWO_STAGE, EXPRESSION)
+# The methods that learn, and those whose answer is a chance on the scale of points.
+TAUGHT = (SCORECARD, TREES, RULES, TWO_STAGE)
+IN_POINTS = (SCORECARD, TREES, TWO_STAGE)
 DIRECTIONS = ("up", "down", "auto", "free")
 ALL = "all"
 # How far apart the days stand at which the book is looked at, and how a definition says it.
@@ -41,6 +45,38 @@ class Points:
     base: int = 600
     odds: float = 20
     double: int = 40
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How far trees may grow: `leaves` of one tree, and `rounds`, of which early stopping uses what pays."""
+
+    leaves: int = 15
+    rounds: int = 500
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What a warning rule must be.
+
+    At most `most` rules of at most `conditions` conditions each hit no more than `share` of the rows each, and hit
+    right: in `precision` of the hits, or `lift` times as often as the whole sample; where neither is asked, `lift` is 4.
+    """
+
+    most: int = 8
+    conditions: int = 3
+    share: float = 0.02
+    precision: float | None = None
+    lift: float | None = None
+
+    def least(self, base: float) -> float:
+        """The least precision where events have the rate `base`.
+
+        >>> Hits(lift=3).least(0.02), Hits(precision=0.7).least(0.22)
+        (0.06, 0.7)
+        """
+        asked = [self.precision, None if self.lift is None else self.lift * base]
+        return max((each for each in asked if each is not None), default=4 * base)
 
 
 @dataclass(frozen=True)
@@ -71,13 +107,18 @@ class Score:
     owner: str = ""
     meaning: tuple[str, str] = ("", "")
     purpose: str = "risk"
-    # scorecard; `exclusions` are scored, and never teach
+    # What it may not be used for, zh and en.
+    not_for: tuple[str, str] = ("", "")
+    # methods that learn; `exclusions` are scored, and never teach; `indeterminate` is neither event nor other
     target: Expression | None = None
     exclusions: Expression | None = None
-    leave_out: Expression | None = None
+    indeterminate: Expression | None = None
+    # Outcomes must begin at least this long after the observation.
+    gap_months: int = 0
     observations: Observations = field(default_factory=Observations)
     features: tuple[Name, ...] = ()
-    every_feature: bool = False
+    # How they were asked for: a list of names, all, or by dimension; None where they are listed.
+    asked: Any = None
     declared_protected: tuple[str, ...] = ()
     monotone: Mapping[str, str] = field(default_factory=dict)
     special: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -86,6 +127,10 @@ class Score:
     points: Points = field(default_factory=Points)
     folds: int = 5
     minimum_events: int = 50
+    # trees, rules, two_stage
+    growth: Growth = field(default_factory=Growth)
+    hits: Hits = field(default_factory=Hits)
+    first: Expression | None = None
     # expression
     amount: Expression | None = None
     grades_by: str = "amount"
@@ -108,7 +153,8 @@ class Score:
     @property
     def outcomes(self) -> frozenset[str]:
         """The outcomes that its target is made of."""
-        return frozenset().union(*(each.reads for each in (self.target, self.leave_out) if each is not None))
+        read = (self.target, self.first, self.indeterminate)
+        return frozenset().union(*(each.reads for each in read if each is not None))
 
     @property
     def link(self) -> Link:
@@ -132,26 +178,42 @@ class Score:
             "owner": self.owner or None,
             "meaning": dict(zip(("zh", "en"), self.meaning, strict=True)) if any(self.meaning) else None,
             "population": self.population and self.population.text,
+            "not_for": dict(zip(("zh", "en"), self.not_for, strict=True)) if any(self.not_for) else None,
         }
-        own = self._scorecard() if self.method == SCORECARD else self._expression()
+        own = self._expression() if self.method == EXPRESSION else self._taught() | self._of_method()
         return shared | {key: value for key, value in (said | own).items() if value is not None}
 
-    def _scorecard(self) -> dict[str, Any]:
+    def _taught(self) -> dict[str, Any]:
         return {
             "target": self.target and self.target.text,
             "exclusions": self.exclusions and self.exclusions.text,
-            "leave_out": self.leave_out and self.leave_out.text,
+            "indeterminate": self.indeterminate and self.indeterminate.text,
+            "gap_months": self.gap_months or None,
             "observations": {"every": self.observations.every, "at_most": self.observations.at_most},
-            "features": ALL if self.every_feature else [feature.name for feature in self.features],
+            "features": [feature.name for feature in self.features] if self.asked is None else self.asked,
             "protected": list(self.declared_protected) or None,
             "monotone": dict(sorted(self.monotone.items())) or None,
             "special": {name: list(values) for name, values in sorted(self.special.items())} or None,
-            "bins": {"most": self.bins.most_bins, "share": self.bins.share},
-            "most_features": self.most_features,
-            "points": {"base": self.points.base, "odds": self.points.odds, "double": self.points.double},
             "folds": self.folds,
             "minimum_events": self.minimum_events,
         }
+
+    def _of_method(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.method in IN_POINTS:
+            found["points"] = {"base": self.points.base, "odds": self.points.odds, "double": self.points.double}
+        if self.method in (SCORECARD, TWO_STAGE):
+            found["bins"] = {"most": self.bins.most_bins, "share": self.bins.share}
+            found["most_features"] = self.most_features
+        if self.method == TREES:
+            found["trees"] = {"leaves": self.growth.leaves, "rounds": self.growth.rounds}
+        if self.method == RULES:
+            hits = {"most": self.hits.most, "conditions": self.hits.conditions, "share": self.hits.share}
+            asked = {"precision": self.hits.precision, "lift": self.hits.lift}
+            found["rules"] = hits | {key: value for key, value in asked.items() if value is not None}
+        if self.method == TWO_STAGE:
+            found["first"] = self.first and self.first.text
+        return found
 
     def _expression(self) -> dict[str, Any]:
         return {"expression": self.amount and self.amount.text, "grades_by": self.grades_by}
@@ -172,8 +234,11 @@ def yielded(id: str, zh: str, en: str, method: str, grades: tuple[Grade, ...]) -
     grade = Name(f"{id}_grade", Type.TEXT, f"{zh}评级", f"{en} grade", levels)
     if method == EXPRESSION:
         return (Name(f"{id}_amount", Type.MONEY, f"{zh}金额", f"{en} amount"), grade)
+    probability = Name(f"{id}_probability", Type.NUMBER, f"{zh}概率", f"{en} probability")
+    if method == RULES:
+        return (Name(f"{id}_rule", Type.TEXT, f"{zh}规则", f"{en} rule"), probability, grade)
     return (
         Name(f"{id}_points", Type.WHOLE, f"{zh}评分", f"{en} points"),
-        Name(f"{id}_probability", Type.NUMBER, f"{zh}概率", f"{en} probability"),
+        probability,
         grade,
     )

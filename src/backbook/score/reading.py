@@ -24,22 +24,31 @@ from backbook.score.definition import (
     EVERY,
     EXPRESSION,
     METHODS,
+    RULES,
     SCORECARD,
+    TREES,
+    TWO_STAGE,
     Grade,
+    Growth,
+    Hits,
     Observations,
     Points,
     Score,
     yielded,
 )  # fmt: skip
 
-COMMON = {"id", "zh", "en", "owner", "meaning", "purpose", "grain", "method", "population", "grades"}
-OF_METHOD = {
-    SCORECARD: {
-        "target", "exclusions", "leave_out", "observations", "features", "protected", "monotone", "special", "bins",
-        "most_features", "points", "folds", "minimum_events",
-    },
-    EXPRESSION: {"expression", "parameters", "grades_by"},
+COMMON = {"id", "zh", "en", "owner", "meaning", "purpose", "not_for", "grain", "method", "population", "grades"}
+LEARNS = {
+    "target", "exclusions", "indeterminate", "gap_months", "observations", "features", "protected", "monotone", "special",
+    "folds", "minimum_events",
 }  # fmt: skip
+OF_METHOD = {
+    SCORECARD: LEARNS | {"bins", "most_features", "points"},
+    TREES: LEARNS | {"trees", "points"},
+    RULES: LEARNS | {"rules"},
+    TWO_STAGE: LEARNS | {"first", "bins", "most_features", "points"},
+    EXPRESSION: {"expression", "parameters", "grades_by"},
+}
 _BRACES = re.compile(r"\{(\w+)\}")
 GRAINS = ("account", "customer")
 PURPOSES = ("risk", "marketing", "both")
@@ -51,13 +60,17 @@ class Columns:
     """What scores may read: names by grain, and which of them are barred from being features.
 
     `protected` columns enter a score only where it declares them. `purposes` says for what the bank may use a
-    column (risk, marketing, both, none); a name that it does not hold may be used for anything.
+    column (risk, marketing, both, none); a name that it does not hold may be used for anything. `dimensions` says to
+    which side of a customer a column belongs. `gaps` are the months between an observation and an outcome's window,
+    for outcomes that have a window.
     """
 
     profile: Mapping[str, Names]
     outcomes: Mapping[str, Names]
     protected: Collection[str] = ()
     purposes: Mapping[str, str] = field(default_factory=dict)
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    gaps: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_scores(items: Sequence[Item], columns: Columns) -> tuple[list[Score], list[Fault]]:
@@ -117,11 +130,12 @@ class _Reading:
             "grain": grain,
             "method": method,
             "owner": str(data.get("owner") or ""),
-            "meaning": self._meaning(),
+            "meaning": self._two("meaning"),
             "purpose": self._one_of("purpose", PURPOSES, PURPOSES[0]),
+            "not_for": self._two("not_for"),
             "population": self._parse("population", names, Type.YESNO),
         }
-        own = self._scorecard(names, grain) if method == SCORECARD else self._expression(names)
+        own = self._expression(names) if method == EXPRESSION else self._taught(names, grain, method)
         grades = _grades(data.get("grades"), self.wrong)
         if not grades:
             self.wrong("grades", "has no grades.", "Write grades: {A: 0.02, B: 0.05, …}, the best first.")
@@ -133,21 +147,26 @@ class _Reading:
 
     # ── by method ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _scorecard(self, names: Names, grain: str) -> dict[str, Any]:
+    def _taught(self, names: Names, grain: str, method: str) -> dict[str, Any]:
         data = self.item.data
         outcomes = self.columns.outcomes[grain]
         target = self._parse("target", outcomes, Type.YESNO)
         if target is None and "target" not in data:
             self.wrong("target", "has no target.", "Write target: worst_dpd_next_12m > 90, over outcomes.")
         declared = tuple(each.name for each in self._named("protected", data.get("protected") or [], names))
-        features, every = self._features(names, declared)
+        features, asked = self._features(names, declared)
+        first = self._parse("first", outcomes, Type.YESNO)
+        if method == TWO_STAGE and "first" not in data:
+            self.wrong("first", "has no first stage.", "Write first: activations_next_1m > 0, over outcomes.")
+        indeterminate = self._parse("indeterminate", outcomes, Type.YESNO)
         return {
             "target": target,
             "exclusions": self._parse("exclusions", names, Type.YESNO),
-            "leave_out": self._parse("leave_out", outcomes, Type.YESNO),
+            "indeterminate": indeterminate,
+            "gap_months": self._gap([each for each in (target, first, indeterminate) if each is not None]),
             "observations": self._observations(),
             "features": features,
-            "every_feature": every,
+            "asked": asked,
             "declared_protected": declared,
             "monotone": self._monotone(names, features),
             "special": self._special(names, features),
@@ -156,7 +175,48 @@ class _Reading:
             "points": self._points(),
             "folds": self._whole("folds", 2, 20, 5),
             "minimum_events": self._whole("minimum_events", 1, 10**9, 50),
+            "growth": self._growth(),
+            "hits": self._hits(),
+            "first": first,
         }
+
+    def _gap(self, read: Sequence[Expression]) -> int:
+        """The least gap that is asked for, which every outcome with a window must keep."""
+        least = self._whole("gap_months", 0, 60, 0)
+        for outcome in sorted(frozenset().union(*(each.reads for each in read))):
+            found = self.columns.gaps.get(outcome)
+            if found is not None and found < least:
+                self.wrong(
+                    "gap_months",
+                    f"'{outcome}' begins {found} months after the observation, not {least}.",
+                    f"Give the outcome's window a gap: window: next 6 months, gap {least} months.",
+                )
+        return least
+
+    def _growth(self) -> Growth:
+        self._mapping("trees", {"leaves", "rounds"})
+        # More leaves than these and the reasons of a tree can no longer be looked up (`contributions.py`).
+        return Growth(
+            self._whole("trees.leaves", 2, 15, Growth.leaves), self._whole("trees.rounds", 10, 2000, Growth.rounds)
+        )
+
+    def _hits(self) -> Hits:
+        self._mapping("rules", {"most", "conditions", "share", "precision", "lift"})
+        return Hits(
+            self._whole("rules.most", 1, 50, Hits.most),
+            self._whole("rules.conditions", 1, 3, Hits.conditions),
+            self._between("rules.share", 0, 0.5, Hits.share) or Hits.share,
+            self._between("rules.precision", 0, 1, None),
+            self._between("rules.lift", 1, 1000, None),
+        )
+
+    def _between(self, path: str, low: float, high: float, default: float | None) -> float | None:
+        """A number above `low`, up to `high`."""
+        given = self._at(path, default)
+        if given is None or (_number(given) and low < given <= high):
+            return None if given is None else float(given)
+        self.wrong(path, f"{given!r} is not possible.", f"Write a number above {low}, up to {high}.")
+        return default
 
     def _expression(self, names: Names) -> dict[str, Any]:
         amount = self._parse("expression", names, values=self._parameters())
@@ -166,16 +226,13 @@ class _Reading:
             self.wrong("expression", f"the expression is {amount.type}, not an amount.", "Write an amount of money.")
         return {"amount": amount, "grades_by": self._one_of("grades_by", GRADES_BY, GRADES_BY[0])}
 
-    def _features(self, names: Names, declared: Collection[str]) -> tuple[tuple[Name, ...], bool]:
-        """The listed features, or every numeric one that may be used and that no score yields."""
+    def _features(self, names: Names, declared: Collection[str]) -> tuple[tuple[Name, ...], Any]:
+        """The listed features; or every numeric one that may be used and that no score yields, of all dimensions or some."""
         wanted = self.item.data.get("features", ALL)
         if wanted == ALL:
-            free = [
-                name
-                for name in names
-                if name.type in NUMERIC and name.name not in self.yields and not self._barred(name.name, declared)
-            ]
-            return tuple(free), True
+            return self._free(names, declared), ALL
+        if isinstance(wanted, dict):
+            return self._by_dimension(names, declared)
         found = self._named("features", wanted, names)
         for position, name in enumerate(found):
             why = self._barred(name.name, declared)
@@ -185,7 +242,38 @@ class _Reading:
                 self.wrong(f"features.{position}", f"'{name.name}' is a {name.type}.", "Use days since it.")
         if not found and not self.faults:
             self.wrong("features", "names no feature.", f"List them, or write features: {ALL}.")
-        return tuple(found), False
+        return tuple(found), None
+
+    def _free(self, names: Names, declared: Collection[str]) -> tuple[Name, ...]:
+        return tuple(
+            name
+            for name in names
+            if name.type in NUMERIC and name.name not in self.yields and not self._barred(name.name, declared)
+        )
+
+    def _by_dimension(self, names: Names, declared: Collection[str]) -> tuple[tuple[Name, ...], Any]:
+        """The free features of the named dimensions, `without` some, and how that is said canonically."""
+        given = self._mapping("features", {"dimensions", "without"})
+        known = sorted(set(self.columns.dimensions.values()))
+        dimensions = given.get("dimensions")
+        if not isinstance(dimensions, list) or not dimensions:
+            self.wrong("features.dimensions", f"{dimensions!r} is not a list.", f"Possible: {', '.join(known)}.")
+            return (), None
+        for place, each in enumerate(dimensions):
+            if each not in known:
+                self.wrong(f"features.dimensions.{place}", f"'{each}' is no dimension here.", _meant(str(each), known))
+        without = sorted(name.name for name in self._named("features.without", given.get("without") or [], names))
+        found = [
+            name
+            for name in self._free(names, declared)
+            if self.columns.dimensions.get(name.name) in dimensions and name.name not in without
+        ]
+        said = {"dimensions": sorted(map(str, dimensions))} | ({"without": without} if without else {})
+        if not found and not self.faults:
+            self.wrong(
+                "features.dimensions", "has no feature that this score may use.", f"Possible: {', '.join(known)}."
+            )
+        return tuple(found), said
 
     def _barred(self, name: str, declared: Collection[str]) -> str:
         if name in self.columns.protected and name not in declared:
@@ -272,15 +360,16 @@ class _Reading:
             share = Rules.share
         return Rules(self._whole("bins.most", 2, 50, Rules.most_bins), float(share))
 
-    def _meaning(self) -> tuple[str, str]:
-        given = self._mapping("meaning", {"zh", "en"})
+    def _two(self, path: str) -> tuple[str, str]:
+        """The same text in both languages."""
+        given = self._mapping(path, {"zh", "en"})
         return str(given.get("zh") or ""), str(given.get("en") or "")
 
     def _increasing(self, grades: Sequence[Grade], method: str, by: str) -> None:
         bounds = [grade.up_to for grade in grades if grade.up_to is not None]
         if any(low >= high for low, high in itertools.pairwise(bounds)):
             self.wrong("grades", f"the bounds {bounds} do not increase.", "Write them from the lowest to the highest.")
-        if (method == SCORECARD or by == "share") and any(not 0 < bound <= 1 for bound in bounds):
+        if (method != EXPRESSION or by == "share") and any(not 0 < bound <= 1 for bound in bounds):
             self.wrong("grades", f"the bounds {bounds} are not all between 0 and 1.", "Write chances, such as 0.02.")
 
     # ── values ──────────────────────────────────────────────────────────────────────────────────────────

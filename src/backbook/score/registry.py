@@ -85,8 +85,19 @@ class Version:
         return str(self.content["definition"])
 
     @property
+    def steps(self) -> tuple[tuple[str, Type, str], ...]:
+        """Column, type and expression of each step by which it scores; a step may read those before it."""
+        return tuple((step["column"], Type(step["type"]), step["text"]) for step in self.content["steps"])
+
+    @property
     def expressions(self) -> Mapping[str, str]:
-        return dict(self.content["expressions"])
+        return {column: text for column, _, text in self.steps}
+
+    @property
+    def population(self) -> str | None:
+        """The condition for being scored at all."""
+        found = self.content.get("population")
+        return None if found is None else str(found)
 
     @cached_property
     def columns(self) -> tuple[Name, ...]:
@@ -130,6 +141,11 @@ class Version:
             "events": quality.get("events"),
             "bands": quality.get("bands", []),
         }
+
+
+def step(column: str, type: Type, text: str) -> dict[str, str]:
+    """One step as it is kept."""
+    return {"column": column, "type": str(type), "text": text}
 
 
 def version(head: Head, id: str) -> Version:

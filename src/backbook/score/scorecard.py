@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from backbook.expressions import Name
 from backbook.score.binning import Binning, Rules, binned
-from backbook.score.counting import Fine
+from backbook.score.counting import Codes, Counts, Grid
 from backbook.score.definition import Points
 
 Floats = npt.NDArray[np.float64]
@@ -77,18 +77,18 @@ class Card:
         worst = self.intercept + sum(one.coefficient * max(_evidences(one.binning)) for one in self.characteristics)
         return _whole(self.even - self.factor * worst)
 
-    def odds(self, fines: Mapping[str, Fine], rows: npt.NDArray[Any]) -> Floats:
-        """Logarithm of the odds of an event, before anything is rounded."""
+    def odds(self, codes: Mapping[str, Codes], rows: npt.NDArray[Any]) -> Floats:
+        """Logarithm of the odds of an event, before anything is rounded; `codes` are the fine codes by feature."""
         total = np.full(len(rows), self.intercept)
         for one in self.characteristics:
-            total += one.coefficient * one.binning.evidence[fines[one.name.name].codes[rows]]
+            total += one.coefficient * one.binning.evidence[codes[one.name.name][rows]]
         return total
 
-    def points(self, fines: Mapping[str, Fine], rows: npt.NDArray[Any]) -> Wholes:
+    def points(self, codes: Mapping[str, Codes], rows: npt.NDArray[Any]) -> Wholes:
         total = np.full(len(rows), self.start, dtype=np.int64)
         for one in self.characteristics:
             by_code = np.array(one.points)[np.array(one.binning.bin_of)]
-            total += by_code[fines[one.name.name].codes[rows]]
+            total += by_code[codes[one.name.name][rows]]
         return total
 
     def chances(self, points: Wholes) -> Floats:
@@ -115,57 +115,73 @@ def made(
     return Card(tuple(with_points), round(intercept, DIGITS), scale, tuple(left_out))
 
 
+def binnings(
+    grids: Sequence[Grid],
+    counts: Mapping[str, Counts],
+    *,
+    monotone: Mapping[str, str] | None = None,
+    rules: Rules | None = None,
+) -> dict[str, Binning]:
+    """The best bins of every feature, from its counts alone."""
+    directions = monotone or {}
+    return {
+        grid.name.name: binned(
+            grid, counts[grid.name.name], direction=directions.get(grid.name.name, "auto"), rules=rules
+        )
+        for grid in grids
+    }
+
+
+def informative(found: Mapping[str, Binning], events: int, others: int, repeats: float) -> list[str]:
+    """The features whose information is more than chance and worth a row of the card, the strongest first."""
+    least = max(LEAST_INFORMATION, NOISE * repeats * (1 / max(events, 1) + 1 / max(others, 1)))
+    ordered = sorted(found, key=lambda name: (-found[name].information, name))
+    return [name for name in ordered if found[name].information >= least]
+
+
 def fit(
-    fines: Sequence[Fine],
+    found: Mapping[str, Binning],
+    names: Mapping[str, Name],
+    codes: Mapping[str, Codes],
     target: Marks,
     rows: npt.NDArray[Any],
     *,
     scale: Points,
-    monotone: Mapping[str, str] | None = None,
-    rules: Rules | None = None,
     most_features: int = 20,
+    repeats: float = 1.0,
 ) -> Card:
-    """The card that the given rows teach; it has no characteristic where no feature says anything."""
-    directions = monotone or {}
-    binnings = {
-        fine.name.name: binned(
-            fine, fine.counts(target, rows), direction=directions.get(fine.name.name, "auto"), rules=rules
-        )
-        for fine in fines
-    }
-    by_name = {fine.name.name: fine for fine in fines}
-    evidence = {
-        name: binning.evidence[by_name[name].codes[rows]].astype(np.float64) for name, binning in binnings.items()
-    }
-    events, repeats = int(target[rows].sum()), (rules or Rules()).repeats
-    noise = NOISE * repeats * (1 / max(events, 1) + 1 / max(len(rows) - events, 1))
-    chosen, left_out = _informative(binnings, evidence, max(LEAST_INFORMATION, noise))
+    """The card that the given rows teach; it has no characteristic where no feature says anything.
+
+    `found` are the bins learned from the same rows; `codes` holds the fine codes of the informative ones at least.
+    """
+    events = int(target[rows].sum())
+    strong = informative(found, events, len(rows) - events, repeats)
+    evidence = {name: found[name].evidence[codes[name][rows]].astype(np.float64) for name in strong}
+    weak = [(name, "little information") for name in sorted(found, key=lambda name: (-found[name].information, name))
+            if name not in evidence]  # fmt: skip
+    chosen, doubles = _one_of_each_kind(strong, evidence)
     chosen, coefficients, intercept, dropped = _regression(chosen, evidence, target[rows], most_features)
-    found = [
-        Characteristic(by_name[name].name, binnings[name], round(float(coefficient), DIGITS))
+    characteristics = [
+        Characteristic(names[name], found[name], round(float(coefficient), DIGITS))
         for name, coefficient in zip(chosen, coefficients, strict=True)
     ]
-    return made(found, intercept, scale, [*left_out, *dropped])
+    return made(characteristics, intercept, scale, [*weak, *doubles, *dropped])
 
 
-def _informative(
-    binnings: Mapping[str, Binning], evidence: Mapping[str, Floats], least: float
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """Features by falling information value, without the weak ones and the near doubles."""
-    ordered = sorted(binnings, key=lambda name: (-binnings[name].information, name))
-    left_out = [(name, "little information") for name in ordered if binnings[name].information < least]
-    strong = [name for name in ordered if binnings[name].information >= least]
+def _one_of_each_kind(strong: Sequence[str], evidence: Mapping[str, Floats]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The features without the near doubles of a stronger one."""
     if not strong:
-        return [], left_out
+        return [], []
     alike = np.abs(np.atleast_2d(np.corrcoef(np.array([evidence[name] for name in strong]))))
     kept: list[int] = []
+    doubles = []
     for place, name in enumerate(strong):
         twin = next((other for other in kept if alike[place, other] > MOST_CORRELATION), None)
         if twin is None:
             kept.append(place)
         else:
-            left_out.append((name, f"says what {strong[twin]} says"))
-    return [strong[place] for place in kept], left_out
+            doubles.append((name, f"says what {strong[twin]} says"))
+    return [strong[place] for place in kept], doubles
 
 
 def _regression(

@@ -1,16 +1,16 @@
 """The rows that teach a score: what was known on past days, and what came after.
 
-Units are drawn first (the population on that day); features are built for those units alone and only from what
-was known that day. Outcomes are read as known by `as_of`; rows whose outcome is not known yet are censored, not
-taken for good. One person may be seen on several days: all their rows stand in the same fold, so that no fit is
-judged on someone it has met. Every step is counted.
+Units are drawn first (the population on that day), then what became of them; features are built for the units that
+teach, and only from what was known that day. Outcomes are read as known by `as_of`; rows whose outcome is not known
+yet are censored, not taken for good. One person may be seen on several days: all their rows stand in the same fold,
+so that no fit is judged on someone it has met. Every step is counted. The features stay in the engine.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Protocol
@@ -23,12 +23,16 @@ import pyarrow.compute as pc
 
 from backbook.customer.window import month_start
 from backbook.engine import Engine
+from backbook.expressions import Expression
 from backbook.score.definition import Score
 from backbook.score.registry import Unavailable
 
 MONTHS = {"month": 1, "quarter": 3}
-EVENT, EXCLUDED, LEFT_OUT, DAY, PERSON = "_event", "_excluded", "_left_out", "_day", "_person"
+EVENT, FIRST, EXCLUDED, BETWEEN = "_event", "_first", "_excluded", "_between"
+ROW, DAY, FOLD, PERSON = "_row", "_day", "_fold", "_person"
 SALT = "backbook fold"
+
+Marks = npt.NDArray[np.bool_]
 
 
 class Book(Protocol):
@@ -58,10 +62,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Sample:
-    """The rows of a training, ordered by day and unit: features, target, the day's place and the fold."""
+    """The rows of a training in the order of day and unit; `table` holds their features, with `_row`, `_event`, `_day`, `_fold`.
 
-    rows: pa.Table
-    target: npt.NDArray[np.bool_]
+    Arrays have one entry per row: the target, whether the first of two stages was passed, the day's place among
+    `observed`, the fold.
+    """
+
+    engine: Engine
+    table: Any
+    features: tuple[str, ...]
+    target: Marks
+    first: Marks
     day: npt.NDArray[np.int64]
     fold: npt.NDArray[np.int64]
     observed: tuple[date, ...]
@@ -69,25 +80,28 @@ class Sample:
     as_of: date
     people: int
     waterfall: tuple[Step, ...] = ()
+    salt: str = field(default=SALT)
 
     @property
     def overlaps(self) -> bool:
         """Whether the window of a day was still running on the next: then dates share events, people do not."""
         return any(end > later for end, later in zip(self.ends, self.observed[1:], strict=False))
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Features at hand, in the order of the rows."""
+        return self.engine.arrow(self.table.order_by(ROW).select(*names))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        return self.columns([name])[name]
+
     @cached_property
     def data_hash(self) -> str:
-        """SHA-256 over the rows and their targets."""
-        digest = hashlib.sha256(self.day.tobytes())
-        columns = [
-            *(self.rows[name] for name in sorted(self.rows.column_names)),
-            pa.chunked_array([pa.array(self.target)]),
-        ]
-        for column in columns:
-            digest.update(str(column.type).encode())
-            for value in (pc.is_null(column), _filled(column)):
-                array = value.combine_chunks() if isinstance(value, pa.ChunkedArray) else value
-                digest.update(_bytes(array))
+        """SHA-256 over a digest of each row with its target, made where the rows are."""
+        texts = [self.table[name].cast("string").fill_null("\x00") for name in sorted((*self.features, EVENT, DAY))]
+        digests = self.table.select(ROW, digest=ibis.literal("\x1f").join(texts).hexdigest("md5")).order_by(ROW)
+        digest = hashlib.sha256()
+        for chunk in self.engine.arrow(digests)["digest"].chunks:
+            digest.update("".join(chunk.to_pylist()).encode())
         return digest.hexdigest()
 
     def canonical(self) -> dict[str, Any]:
@@ -108,38 +122,36 @@ def sample(score: Score, engine: Engine, as_of: date, book: Book) -> Sample | Un
     days = observation_dates(score, as_of, book)
     if not days:
         return Unavailable("score", score.id, _history(score, as_of, book))
-    tables, steps = [], {"population": 0, "taught": 0, "known": 0, "kept": 0}
-    for place, day in enumerate(days):
-        table = _observed(score, engine, as_of, book, day)
-        steps["population"] += table.num_rows
-        table = table.filter(pc.invert(pc.fill_null(table[EXCLUDED], False)))
-        steps["taught"] += table.num_rows
-        table = table.filter(pc.is_valid(table[EVENT]))
-        steps["known"] += table.num_rows
-        table = table.filter(pc.invert(pc.fill_null(table[LEFT_OUT], False)))
-        steps["kept"] += table.num_rows
-        tables.append(table.append_column(DAY, pa.array(np.full(table.num_rows, place))))
-    rows = pa.concat_tables(tables)
-    target = rows[EVENT].to_numpy(zero_copy_only=False).astype(bool)
+    marked = [_marked(score, engine, as_of, book, day) for day in days]
+    counts = {name: sum(found[name] for _, found in marked) for name in marked[0][1]}
+    rows = pa.concat_tables([table.append_column(DAY, pa.array(np.full(table.num_rows, place, np.int16)))
+                             for place, (table, _) in enumerate(marked)])  # fmt: skip
+    target, first = (rows[name].to_numpy(zero_copy_only=False).astype(bool) for name in (EVENT, FIRST))
     persons = rows[PERSON].to_pylist()
-    waterfall = (
-        Step("观察日的目标客群", f"in the population on {len(days)} dates", steps["population"]),
-        Step("剔除不参与训练者", "without the exclusions", steps["taught"]),
-        Step("剔除表现期未结束或结果未知者", "without those whose outcome is not known yet", steps["known"]),
-        Step("剔除不确定样本", "without the indeterminate", steps["kept"]),
-        Step("其中发生目标事件", "of which with the event", int(target.sum())),
-        Step("涉及的不同客户", "different people among them", len(set(persons))),
-    )
+    fold = folds(persons, target, score.folds)
+    numbered = rows.drop_columns([PERSON, FIRST]).append_column(ROW, pa.array(np.arange(len(target))))
+    numbered = numbered.append_column(FOLD, pa.array(fold.astype(np.int16)))
+    people = len(set(persons))
     return Sample(
-        rows.select([score.key, *(name.name for name in score.features)]),
+        engine,
+        _with_features(score, engine, book, days, numbered),
+        tuple(name.name for name in score.features),
         target,
-        rows[DAY].to_numpy(),
-        folds(persons, target, score.folds),
+        first,
+        rows[DAY].to_numpy().astype(np.int64),
+        fold,
         tuple(days),
         tuple(book.outcomes_end(score.grain, day, score.outcomes) for day in days),
         as_of,
-        len(set(persons)),
-        waterfall,
+        people,
+        (
+            Step("观察日的目标客群", f"in the population on {len(days)} dates", counts["population"]),
+            Step("剔除不参与训练者", "without the exclusions", counts["taught"]),
+            Step("剔除表现期未结束或结果未知者", "without those whose outcome is not known yet", counts["known"]),
+            Step("剔除不确定样本", "without the indeterminate", counts["kept"]),
+            Step("其中发生目标事件", "of which with the event", int(target.sum())),
+            Step("涉及的不同客户", "different people among them", people),
+        ),
     )
 
 
@@ -169,30 +181,49 @@ def _history(score: Score, as_of: date, book: Book) -> str:
     return f"a past date whose outcomes ({', '.join(sorted(score.outcomes))}) are over by {as_of}{since}"
 
 
-def _observed(score: Score, engine: Engine, as_of: date, book: Book, day: date) -> pa.Table:
-    """One day: the population, its features as known then, its target as known now; ordered by unit."""
+def _marked(score: Score, engine: Engine, as_of: date, book: Book, day: date) -> tuple[pa.Table, dict[str, int]]:
+    """One day: the units that teach, with their person and what became of them, ordered; and the rows after each step."""
     read = frozenset().union(*(each.reads for each in (score.population, score.exclusions) if each is not None))
     everyone = book.profile(score.grain, day, read)
     drawn = everyone if score.population is None else everyone.filter(score.population.ibis(everyone))
-    excluded = ibis.literal(False) if score.exclusions is None else score.exclusions.ibis(drawn)
     # Accounts of one customer stand in one fold.
     person = drawn["customer_id" if "customer_id" in drawn.columns else score.key]
-    units = engine.cached(drawn.select(score.key, **{PERSON: person, EXCLUDED: excluded}))
-    features = book.profile(score.grain, day, frozenset(name.name for name in score.features), units.select(score.key))
+    units = engine.cached(drawn.select(score.key, **{PERSON: person, EXCLUDED: _holds(score.exclusions, drawn)}))
     later = book.outcomes(score.grain, day, as_of, score.outcomes, units.select(score.key))
     assert score.target is not None
-    marked = later.select(
+    became = later.select(
         _key=later[score.key],
         **{
             EVENT: score.target.ibis(later),
-            LEFT_OUT: score.leave_out.ibis(later) if score.leave_out is not None else False,
+            FIRST: ibis.literal(True) if score.first is None else score.first.ibis(later),
+            BETWEEN: _holds(score.indeterminate, later),
         },
     )
-    columns = [name.name for name in score.features]
-    features = features.select(_unit=features[score.key], **{name: features[name] for name in columns})
-    rows = units.left_join(features, units[score.key] == features["_unit"]).drop("_unit")
-    rows = rows.left_join(marked, rows[score.key] == marked["_key"]).drop("_key")
-    return engine.arrow(rows.order_by(score.key))
+    rows = engine.cached(units.left_join(became, units[score.key] == became["_key"]).drop("_key"))
+    known = rows[EVENT].notnull() & rows[FIRST].notnull()
+    taught = ~rows[EXCLUDED]
+    kept = taught & known & ~rows[BETWEEN].fill_null(False)
+    counts = rows.aggregate(population=rows.count(), taught=taught.sum(), known=(taught & known).sum(), kept=kept.sum())
+    found = {name: int(number or 0) for name, number in engine.rows(counts)[0].items()}
+    return engine.arrow(rows.filter(kept).select(score.key, PERSON, EVENT, FIRST).order_by(score.key)), found
+
+
+def _holds(condition: Expression | None, table: Any) -> Any:
+    """Whether the condition is known to hold."""
+    return ibis.literal(False) if condition is None else condition.ibis(table).fill_null(False)
+
+
+def _with_features(score: Score, engine: Engine, book: Book, days: Sequence[date], rows: pa.Table) -> Any:
+    """The numbered rows of all days with the features of each day, kept day by day."""
+    names = [name.name for name in score.features]
+    found = None
+    for place, day in enumerate(days):
+        units = engine.table(rows.filter(pc.equal(rows[DAY], place)))
+        features = book.profile(score.grain, day, frozenset(names), units.select(score.key))
+        features = features.select(_unit=features[score.key], **{name: features[name] for name in names})
+        of_day = engine.cached(units.left_join(features, units[score.key] == features["_unit"]).drop("_unit"))
+        found = of_day if found is None else found.union(of_day)
+    return found
 
 
 def folds(persons: Sequence[str | None], target: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.int64]:
@@ -213,18 +244,3 @@ def folds(persons: Sequence[str | None], target: npt.NDArray[np.bool_], count: i
 
 def _shuffled(person: str) -> bytes:
     return hashlib.sha256(f"{SALT}\x00{person}".encode()).digest()
-
-
-def _filled(column: Any) -> Any:
-    """Nulls made a fixed value, so that equal rows have equal bytes."""
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pc.cast(pc.fill_null(column, ""), pa.large_string())
-    if pa.types.is_decimal(column.type):
-        return pc.cast(column, pa.large_string()).fill_null("")
-    return pc.fill_null(column, pa.scalar(0, pa.int64()).cast(column.type, safe=False)) if column.null_count else column
-
-
-def _bytes(array: Any) -> bytes:
-    if pa.types.is_large_string(array.type):
-        return "\x00".join(array.to_pylist()).encode()
-    return bytes(array.to_numpy(zero_copy_only=False).tobytes())

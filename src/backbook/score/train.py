@@ -6,8 +6,9 @@ not for those that taught them. Each fold's own figures use a correction learned
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -15,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from backbook.expressions import Type
 from backbook.score import formula
-from backbook.score.counting import Fine, coded
+from backbook.score.counting import Codes, Counts, Tally, counted, grids
 from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.quality import auc, quality
-from backbook.score.registry import Unavailable, Version
-from backbook.score.scorecard import Card, Characteristic, fit, logistic
+from backbook.score.registry import Unavailable, Version, step
+from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative, logistic
 from backbook.score.target import Sample
 
 Floats = npt.NDArray[np.float64]
@@ -31,78 +33,122 @@ Marks = npt.NDArray[np.bool_]
 LEAK = 0.99
 # Out-of-fold odds that stretch more than this tell of a sample too small to correct anything.
 SLOPES = (0.05, 1.5)
+# So many columns are fetched in one go.
+AT_ONCE = 20
 LIBRARIES = ("backbook", "numpy", "scikit-learn", "ibis-framework")
 
 
 def train(score: Score, sample: Sample) -> Version | Unavailable:
     """The version that the sample teaches, or what it would need."""
+    seen = look(score, sample)
+    if isinstance(seen, Unavailable):
+        return seen
+    # One thread: the same sums in the same order whatever the machine, and faster at this size.
+    with threadpool_limits(1):
+        judged = _Judged(score, sample, seen)
+        card, figures = judged.card(), judged.figures()
+    if not card.characteristics:
+        return Unavailable("score", score.id, "a feature that says something about the target; none does")
+    left_out = [*((name, "the same for all") for name in seen.constant), *card.left_out]
+    return Version(_content(score, sample, card, figures, left_out))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a first look at the sample shows: the counts of the features that vary, and the names of those that do not."""
+
+    tallies: tuple[Tally, ...]
+    constant: tuple[str, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Tally]:
+        return {tally.grid.name.name: tally for tally in self.tallies}
+
+
+def look(score: Score, sample: Sample) -> Seen | Unavailable:
+    """Whether the sample can teach at all: enough events, and no feature that knows the answer."""
     events = int(sample.target.sum())
     if events < score.minimum_events or len(sample.target) - events < score.minimum_events:
         what = "events" if events < score.minimum_events else "rows without the event"
         found = min(events, len(sample.target) - events)
         return Unavailable("score", score.id, f"{score.minimum_events} {what} at past dates; there are {found}")
-    fines = [coded(name, sample.rows[name.name], score.special.get(name.name, ())) for name in score.features]
-    fines, constant = _varying(fines)
-    leaks = [fine.name.name for fine in fines if _alone(fine, sample.target) > LEAK]
+    cut = grids(sample.engine, sample.table, score.features, score.special)
+    every = counted(sample.engine, sample.table, cut, folds=score.folds, days=len(sample.observed))
+    constant = tuple(tally.grid.name.name for tally in every if (_rows(tally.counts()) > 0).sum() <= 1)
+    tallies = tuple(tally for tally in every if tally.grid.name.name not in constant)
+    leaks = [tally.grid.name.name for tally in tallies if _alone(tally) > LEAK]
     if leaks:
         return Unavailable(
             "score",
             score.id,
             f"{', '.join(leaks)} taken out: alone it ranks the target almost perfectly, so it is a leak",
         )
-    # One thread: the same sums in the same order whatever the machine, and faster at this size.
-    with threadpool_limits(1):
-        judged = _Judged(score, sample, fines)
-        card, figures = judged.card(), judged.figures()
-    if not card.characteristics:
-        return Unavailable("score", score.id, "a feature that says something about the target; none does")
-    left_out = [*((name, "the same for all") for name in constant), *card.left_out]
-    return Version(_content(score, sample, card, figures, left_out))
+    return Seen(tallies, constant)
 
 
-def _varying(fines: Sequence[Fine]) -> tuple[list[Fine], list[str]]:
-    """Features with more than one code among the rows, and the names of the others."""
-    constant = [fine.name.name for fine in fines if len(fine.codes) == 0 or (fine.codes == fine.codes[0]).all()]
-    return [fine for fine in fines if fine.name.name not in constant], constant
+def _rows(counts: Counts) -> npt.NDArray[Any]:
+    return counts.events + counts.others
 
 
-def _alone(fine: Fine, target: Marks) -> float:
+def _alone(tally: Tally) -> float:
     """How well the feature alone ranks the target, its fine codes put in the order of their event rates."""
-    counts = fine.counts(target)
-    rate = counts.events / np.maximum(counts.events + counts.others, 1)
-    return auc(rate[fine.codes], target)
+    counts = tally.counts()
+    rows = _rows(counts)
+    order = np.argsort(counts.events / np.maximum(rows, 1), kind="stable")
+    events, others = counts.events[order].astype(float), counts.others[order].astype(float)
+    won = (events * (np.cumsum(others) - others / 2)).sum()
+    return float(won / (events.sum() * others.sum()))
 
 
 class _Judged:
     """The fits of one training: a card per fold, what each said of the rows it had not seen, and the last card."""
 
-    def __init__(self, score: Score, sample: Sample, fines: Sequence[Fine]) -> None:
-        self.score, self.sample, self.fines = score, sample, fines
+    def __init__(self, score: Score, sample: Sample, seen: Seen) -> None:
+        self.score, self.sample, self.seen = score, sample, seen
         self.rules = replace(score.bins, repeats=max(1.0, len(sample.target) / max(sample.people, 1)))
-        self.by_name = {fine.name.name: fine for fine in fines}
+        self.names = {tally.grid.name.name: tally.grid.name for tally in seen.tallies}
         self.every = np.arange(len(sample.target))
-        self.cards, self.odds = self._out_of_fold(self.every, self.every)
+        self.days = range(len(sample.observed))
+        self.codes: dict[str, Codes] = {}
+        self.cards, self.odds = self._out_of_fold(self.days, self.every)
 
-    def _fit(self, rows: npt.NDArray[Any]) -> Card:
-        score = self.score
+    def _fit(self, folds: Collection[int], days: Collection[int]) -> Card:
+        """The card taught by the rows of these folds and days."""
+        score, sample = self.score, self.sample
+        rows = self.every[np.isin(sample.fold, list(folds)) & np.isin(sample.day, list(days))]
+        found = binnings(
+            [tally.grid for tally in self.seen.tallies],
+            {name: tally.counts(folds, days) for name, tally in self.seen.by_name.items()},
+            monotone=score.monotone,
+            rules=self.rules,
+        )
+        events = int(sample.target[rows].sum())
+        self._code(informative(found, events, len(rows) - events, self.rules.repeats))
         return fit(
-            self.fines, self.sample.target, rows, scale=score.points, monotone=score.monotone, rules=self.rules,
-            most_features=score.most_features,
+            found, self.names, self.codes, sample.target, rows, scale=score.points,
+            most_features=score.most_features, repeats=self.rules.repeats,
         )  # fmt: skip
 
-    def _out_of_fold(self, taught: npt.NDArray[Any], asked: npt.NDArray[Any]) -> tuple[list[Card], Floats]:
-        """A card per fold from the rows of `taught` in other folds, and the odds it gives to those of `asked` in it."""
+    def _code(self, names: Sequence[str]) -> None:
+        """Fetch the fine codes of features that have not been needed yet; the weak ones never are."""
+        new = [name for name in names if name not in self.codes]
+        for first in range(0, len(new), AT_ONCE):
+            columns = self.sample.columns(new[first : first + AT_ONCE])
+            self.codes |= {name: self.seen.by_name[name].grid.codes(columns[name]) for name in columns.column_names}
+
+    def _out_of_fold(self, days: Collection[int], asked: npt.NDArray[Any]) -> tuple[list[Card], Floats]:
+        """A card per fold from the other folds' rows of `days`, and the odds it gives to those of `asked` in its fold."""
         fold, cards, odds = self.sample.fold, [], np.full(len(self.every), np.nan)
         for number in range(self.score.folds):
-            card = self._fit(taught[fold[taught] != number])
+            card = self._fit([other for other in range(self.score.folds) if other != number], days)
             rows = asked[fold[asked] == number]
-            odds[rows] = card.odds(self.by_name, rows)
+            odds[rows] = card.odds(self.codes, rows)
             cards.append(card)
         return cards, odds
 
     def card(self) -> Card:
         intercept, slope = _correction(self.odds, self.sample.target)
-        return self._fit(self.every).calibrated(intercept, slope)
+        return self._fit(range(self.score.folds), self.days).calibrated(intercept, slope)
 
     def figures(self) -> dict[str, Any]:
         target, fold = self.sample.target, self.sample.fold
@@ -123,7 +169,7 @@ class _Judged:
         for number, card in enumerate(cards):
             here, others = rows[fold[rows] == number], rows[fold[rows] != number]
             corrected = card.calibrated(*_correction(odds[others], target[others]))
-            chances[here] = corrected.chances(corrected.points(self.by_name, here))
+            chances[here] = corrected.chances(corrected.points(self.codes, here))
         return chances
 
     def _by_date(self, chances: Floats) -> list[dict[str, Any]]:
@@ -144,7 +190,7 @@ class _Judged:
         enough = min(target[taught].sum(), target[asked].sum()) >= self.score.minimum_events
         if len(self.sample.observed) < 2 or not enough or target[asked].all():
             return None
-        cards, odds = self._out_of_fold(taught, asked)
+        cards, odds = self._out_of_fold(self.days[:-1], asked)
         found = quality(self._chances(cards, odds, asked)[asked], target[asked])
         return {
             "observed_on": self.sample.observed[-1].isoformat(),
@@ -185,13 +231,11 @@ def _content(
 ) -> dict[str, Any]:
     keys, listed = formula.reason_keys(card)
     used = {one.name.name: one.name for one in card.characteristics} | {name.name: name for name in score.used}
-    expressions = {
-        "points": formula.points(card),
-        "probability": formula.probability(card, "points"),
-        "grade": formula.grade(score.grades, "probability"),
-    }
-    if score.population is not None:
-        expressions["population"] = score.population.text
+    steps = [
+        step("points", Type.WHOLE, formula.points(card)),
+        step("probability", Type.NUMBER, formula.probability(card, "points")),
+        step("grade", Type.TEXT, formula.grade(score.grades, "probability")),
+    ]
     return {
         "score": score.id,
         "zh": score.zh,
@@ -200,7 +244,8 @@ def _content(
         "method": score.method,
         "definition": score.hash,
         "columns": [_name(used[name]) for name in sorted(used)],
-        "expressions": expressions,
+        "population": score.population and score.population.text,
+        "steps": steps,
         "grades": [grade.canonical() for grade in score.grades],
         "reason_keys": keys,
         "reasons": [reason(one, bin) for one, bin in listed],

@@ -18,7 +18,7 @@ from backbook.engine import Engine
 from backbook.expressions import Type, parse
 from backbook.score import formula
 from backbook.score.definition import Grade, Score
-from backbook.score.registry import Unavailable, Version
+from backbook.score.registry import Unavailable, Version, step
 from backbook.score.target import Book
 
 
@@ -33,9 +33,10 @@ def amount(score: Score, engine: Engine, as_of: date, book: Book) -> Version | U
             return Unavailable("score", score.id, "units in its population whose amount is known")
         grades = cut(grades, amounts)
         sample["rows"] = len(amounts)
-    expressions = {"amount": _money(score), "grade": formula.grade(grades, "amount")}
-    if score.population is not None:
-        expressions["population"] = score.population.text
+    steps = [
+        step("amount", Type.MONEY, _money(score)),
+        step("grade", Type.TEXT, formula.grade(grades, "amount")),
+    ]
     return Version(
         {
             "score": score.id,
@@ -47,7 +48,8 @@ def amount(score: Score, engine: Engine, as_of: date, book: Book) -> Version | U
             "columns": [
                 {"name": name.name, "type": str(name.type), "zh": name.zh, "en": name.en} for name in score.used
             ],
-            "expressions": expressions,
+            "population": score.population and score.population.text,
+            "steps": steps,
             "grades": [grade.canonical() for grade in grades],
             "sample": sample if score.grades_by == "share" else {},
         }

@@ -27,7 +27,7 @@ from backbook.run import freeze
 from backbook.run.freeze import Frozen
 from backbook.run.lineage import graph
 from backbook.run.stages import PROFILES
-from backbook.score.definition import SCORECARD, Score
+from backbook.score.definition import TAUGHT, Score
 from backbook.sources.contract import TABLES
 from backbook.sources.dictionary import type_name
 from backbook.workspace import Workspace
@@ -190,7 +190,7 @@ class _Told:
             }
 
     def score(self, score: Score) -> Entry:
-        features = "all" if score.every_feature else ", ".join(name.name for name in score.features)
+        features = ", ".join(name.name for name in score.features)
         return {
             "id": score.id,
             "name": (score.zh, score.en),
@@ -204,7 +204,7 @@ class _Told:
             "grades": ("; ".join(f"{each.code} {each.zh}" for each in score.grades), "; ".join(f"{each.code} {each.en}" for each in score.grades)),
             "gives": ", ".join(name.name for name in score.yields),
             "owner": score.owner,
-            "reads": features if score.method == SCORECARD else ", ".join(sorted(score.reads)),
+            "reads": features if score.method in TAUGHT else ", ".join(sorted(score.reads)),
             "read_by": self._readers(f"score {score.id}"),
         }  # fmt: skip
 
