@@ -182,17 +182,16 @@ Known = tuple[Leaf, Floats]
 # ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def lookup(texts: Sequence[str], width: int) -> Lookup:
-    """The models in LightGBM's text form, made ready; where there are several, their average."""
-    trees = [tree for text in texts for tree in leaves(text)]
-    scale = 1 / len(texts)
+def lookup(text: str, width: int) -> Lookup:
+    """The model in LightGBM's text form, over `width` columns, made ready."""
+    trees = list(leaves(text))
     steps = [step for tree in trees for leaf in tree for step in leaf.way]
     cuts = tuple(np.unique([step.cut for step in steps if step.feature == one]) for one in range(width))
     lines = tuple(sorted({(step.feature, step.missing) for step in steps}))
     tables = iter(_contributions([leaf for tree in trees for leaf in tree]))
     known = [[(leaf, next(tables)) for leaf in tree] for tree in trees]
-    groups = tuple(_group(part, cuts, lines, scale) for tree in known for part in _parts(tree, 0))
-    expected = math.fsum(leaf.value * leaf.share for tree in trees for leaf in tree) * scale
+    groups = tuple(_group(part, cuts, lines) for tree in known for part in _parts(tree, 0))
+    expected = math.fsum(leaf.value * leaf.share for tree in trees for leaf in tree)
     return Lookup(width, cuts, lines, groups, expected)
 
 
@@ -218,7 +217,7 @@ def _digits(tree: Sequence[Known]) -> Mapping[tuple[int, str], list[float]]:
     return {line: sorted(cuts) for line, cuts in sorted(found.items())}
 
 
-def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[int, str]], scale: float) -> Group:
+def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[int, str]]) -> Group:
     asked = _digits(tree)
     features = tuple(sorted({feature for feature, _ in asked}))
     sizes = [len(of) + 1 for of in asked.values()]
@@ -237,7 +236,7 @@ def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[
         Digit(lines.index(line), tuple(int(place) for place in np.searchsorted(cuts[line[0]], of)))
         for line, of in asked.items()
     )
-    return Group(digits, features, table * scale)
+    return Group(digits, features, table)
 
 
 def _contributions(every: Sequence[Leaf]) -> list[Floats]:
