@@ -19,6 +19,7 @@ from backbook.customer.order import Link
 from backbook.customer.passes import IBIS
 from backbook.customer.profile import OWNER, Profile
 from backbook.customer.reader import Reader
+from backbook.engine import Engine
 from backbook.run.freeze import Frozen
 from backbook.score.apply import apply, columns
 from backbook.score.registry import Version
@@ -47,7 +48,7 @@ class Book:
             units,
         )
         links = [link for link in frozen.order if wanted & {_bare(name) for name in link.gives}]
-        return extended(built, links, frozen, self.versions).rows(grain, columns)
+        return extended(built, links, frozen, self.versions, self.reader.engine).rows(grain, columns)
 
     def outcomes(self, grain: str, on: date, known_by: date, columns: Collection[str], units: Any) -> Any:
         """The named outcomes of units after `on`, as known by `known_by`; null where not known."""
@@ -101,6 +102,7 @@ def extended(
     links: Sequence[Link],
     frozen: Frozen,
     versions: Mapping[str, Version],
+    engine: Engine,
     lacking: Collection[str] = (),
 ) -> Profile:
     """The profile with the tags, segments and scores of `links`; those that can stand side by side are added at once.
@@ -116,7 +118,7 @@ def extended(
         profile = segments.apply([each for each in placed if not isinstance(each, Clusters)], profile)
         for link in ready:
             if link.kind == "score":
-                profile = scored(profile, frozen, link.id, versions)[0]
+                profile = scored(profile, frozen, link.id, versions, engine)[0]
         waiting = [link for link in waiting if link not in ready]
     return profile
 
@@ -126,6 +128,7 @@ def scored(
     frozen: Frozen,
     id: str,
     versions: Mapping[str, Version],
+    engine: Engine,
     *,
     keep: Callable[[Any], Any] = lambda table: table,
 ) -> tuple[Profile, Any | None]:
@@ -139,7 +142,7 @@ def scored(
         rows = profile.at(score.grain)
         nothing = {name.name: ibis.null(IBIS[name.type]) for name in score.yields}
         return profile.with_columns(score.grain, nothing, rows), None
-    given = keep(apply(version, profile.rows(score.grain, score.reads)))
+    given = keep(apply(version, profile.rows(score.grain, score.reads), engine))
     return profile.joined(score.grain, columns(version, given)), given
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from datetime import date
 
 from backbook.engine import Engine
+from backbook.score import train_trees
 from backbook.score.apply import apply, columns, for_one
-from backbook.score.definition import SCORECARD, Score
+from backbook.score.definition import SCORECARD, TREES, Score
 from backbook.score.reading import Columns, read_scores, score_names
 from backbook.score.registry import Unavailable, Version, champion, register
 from backbook.score.target import Book, Sample, sample
@@ -38,9 +39,12 @@ __all__ = [
 ]
 
 
+TAUGHT_BY = {SCORECARD: train, TREES: train_trees.train}
+
+
 def make(score: Score, engine: Engine, as_of: date, book: Book) -> Version | Unavailable:
     """A new version of the score from what the book knew by `as_of`."""
-    if score.method != SCORECARD:
+    if score.method not in TAUGHT_BY:
         return amount(score, engine, as_of, book)
     found = sample(score, engine, as_of, book)
-    return found if isinstance(found, Unavailable) else train(score, found)
+    return found if isinstance(found, Unavailable) else TAUGHT_BY[score.method](score, found)

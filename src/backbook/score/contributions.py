@@ -15,6 +15,7 @@ Nothing here needs LightGBM: its text is read, and a book scored next year needs
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -182,17 +183,17 @@ Known = tuple[Leaf, Floats]
 # ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def lookup(text: str, width: int) -> Lookup:
-    """The model in LightGBM's text form, over `width` columns, made ready."""
-    trees = list(leaves(text))
+def lookup(text: str, columns: Sequence[int]) -> Lookup:
+    """The model in LightGBM's text form, made ready for a matrix that holds these of its columns in this order."""
+    trees = list(leaves(text, {column: place for place, column in enumerate(columns)}))
     steps = [step for tree in trees for leaf in tree for step in leaf.way]
-    cuts = tuple(np.unique([step.cut for step in steps if step.feature == one]) for one in range(width))
+    cuts = tuple(np.unique([step.cut for step in steps if step.feature == one]) for one in range(len(columns)))
     lines = tuple(sorted({(step.feature, step.missing) for step in steps}))
     tables = iter(_contributions([leaf for tree in trees for leaf in tree]))
     known = [[(leaf, next(tables)) for leaf in tree] for tree in trees]
     groups = tuple(_group(part, cuts, lines) for tree in known for part in _parts(tree, 0))
     expected = math.fsum(leaf.value * leaf.share for tree in trees for leaf in tree)
-    return Lookup(width, cuts, lines, groups, expected)
+    return Lookup(len(columns), cuts, lines, groups, expected)
 
 
 def _parts(tree: Sequence[Known], depth: int) -> Iterator[Sequence[Known]]:
@@ -272,16 +273,22 @@ def _integrated(batch: Sequence[Leaf], count: int) -> Floats:
 # ── LightGBM's text ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def leaves(text: str) -> Iterator[list[Leaf]]:
-    """The trees of a model in LightGBM's text form, each by its leaves from left to right."""
+def columns_of(text: str) -> list[int]:
+    """The columns that the trees ask for, in order."""
+    lines = re.findall(r"^split_feature=(.*)$", text, re.MULTILINE)
+    return sorted({int(column) for line in lines for column in line.split()})
+
+
+def leaves(text: str, places: Mapping[int, int]) -> Iterator[list[Leaf]]:
+    """The trees of a model in LightGBM's text form, each by its leaves from left to right; columns by their places."""
     for block in text.partition("\nend of trees")[0].split("\nTree=")[1:]:
         said = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if said.get("is_linear", "0") != "0" or said.get("num_cat", "0") != "0":
             raise BadData("The forest has linear or categorical trees, which cannot be read. Train the score again.")
-        yield list(_walked(said))
+        yield list(_walked(said, places))
 
 
-def _walked(said: Mapping[str, str]) -> Iterable[Leaf]:
+def _walked(said: Mapping[str, str], places: Mapping[int, int]) -> Iterable[Leaf]:
     """The leaves of one tree; children below zero are leaves, by their complement."""
     values, rows = (list(map(float, said[name].split())) for name in ("leaf_value", "leaf_count"))
     if int(said["num_leaves"]) == 1:
@@ -303,4 +310,4 @@ def _walked(said: Mapping[str, str]) -> Iterable[Leaf]:
             raise BadData("The forest takes 0 for a missing value. Train the score again, with zero_as_missing off.")
         for child, goes_right in ((right[node], True), (left[node], False)):
             share = (rows[~child] if child < 0 else reached[child]) / reached[node]
-            waiting.append((child, (*way, Condition(feature[node], cut[node], goes_right, missing, share))))
+            waiting.append((child, (*way, Condition(places[feature[node]], cut[node], goes_right, missing, share))))

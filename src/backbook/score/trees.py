@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbook.expressions import Name, Type
-from backbook.score.contributions import Lookup, lookup
+from backbook.score.contributions import Lookup, columns_of, lookup
 from backbook.score.counting import Grid, as_numbers
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +41,9 @@ DEPTH = 10
 SEED = 1
 # Log odds to six decimals: what is far below cannot tell a book and a single customer apart.
 DIGITS = 6
+
+# What the steps of a version read.
+LOG_ODDS = "log_odds"
 
 HIGH, MIDDLE, LOW, MISSING, OTHER = "high", "middle", "low", "missing", "other"
 
@@ -133,26 +136,33 @@ def owners(codings: Sequence[Coding]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Forest:
-    """Grown trees as LightGBM's text, and the line by which their sum becomes log odds that come true."""
+    """Grown trees as LightGBM's text, and the line by which their sum becomes log odds that come true.
+
+    `columns` are the text's own numbers for the columns of the features' matrix, in its order.
+    """
 
     text: str
     codings: tuple[Coding, ...]
+    columns: tuple[int, ...]
     intercept: float = 0.0
     slope: float = 1.0
 
+    @classmethod
+    def of(cls, text: str, codings: Sequence[Coding], intercept: float, slope: float) -> Forest:
+        """The forest with those features alone for which a tree asks."""
+        owner, asked = owners(codings), set(columns_of(text))
+        used = sorted({owner[column] for column in asked})
+        columns = [column for first in (True, False) for place in used for column in range(len(owner))
+                   if owner[column] == place and (column < len(codings)) is first]  # fmt: skip
+        return cls(text, tuple(codings[place] for place in used), tuple(columns), round(intercept, 6), round(slope, 6))
+
     @cached_property
     def lookup(self) -> Lookup:
-        return lookup(self.text, len(owners(self.codings)))
+        return lookup(self.text, self.columns)
 
     @property
     def rounds(self) -> int:
         return self.text.count("\nTree=")
-
-    @property
-    def features(self) -> tuple[Name, ...]:
-        """The features that a tree asks for."""
-        asked = {owners(self.codings)[column] for column, _ in self.lookup.lines}
-        return tuple(self.codings[place].name for place in sorted(asked))
 
     def log_odds(self, columns: Columns, *, threads: int = 1) -> Floats:
         return self._corrected(self.lookup.values(columns.matrix, threads=threads))
@@ -182,6 +192,7 @@ class Forest:
                 }
                 for one in self.codings
             ],
+            "columns": list(self.columns),
             "intercept": self.intercept,
             "slope": self.slope,
         }
@@ -192,7 +203,7 @@ class Forest:
             Coding(names[one["name"]], tuple(one["levels"]), tuple(one["special"]), one["usual"], one["missing_taught"])
             for one in content["features"]
         )
-        return cls(content["text"], codings, content["intercept"], content["slope"])
+        return cls(content["text"], codings, tuple(content["columns"]), content["intercept"], content["slope"])
 
 
 # ── growing ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -207,7 +218,7 @@ class Setting:
     rounds: int
 
 
-class Nursery:
+class Ground:
     """Rows ready to grow trees on: the matrix binned once, so that every fit of a training reads the same bins.
 
     The bins know nothing of the target. `ways` are the directions by column: 1 where more means more events, -1
@@ -218,7 +229,7 @@ class Nursery:
         # Imported here: it takes seconds, and only training needs it.
         import lightgbm
 
-        self.library, self.matrix, self.target = lightgbm, matrix, target
+        self.library: Any = lightgbm
         self.given = {
             "objective": "binary",
             "learning_rate": RATE,
@@ -239,7 +250,7 @@ class Nursery:
             "verbose": -1,
         }
         self.given = {name: value for name, value in self.given.items() if value is not None}
-        self.rows = lightgbm.Dataset(matrix, target.astype(np.int8), params=self.given, free_raw_data=False).construct()
+        self.rows = self.library.Dataset(matrix, target.astype(np.int8), params=self.given).construct()
 
     def _parameters(self, setting: Setting, rows: int) -> dict[str, Any]:
         least = max(LEAST_ROWS, int(SHARE * rows))
