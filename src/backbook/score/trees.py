@@ -37,6 +37,8 @@ RIDGE = 5.0
 SHARE, LEAST_ROWS = 0.004, 20
 # Reasons of a leaf are listed by all ways of agreeing with its path: 2 to the power of this at most.
 DEPTH = 10
+# Fewer values than these are binned and added up sooner by one thread than by several that wait for one another.
+WORTH_THREADS = 2_000_000
 # One seed for whatever LightGBM draws; it is never searched.
 SEED = 1
 # Log odds to six decimals: what is far below cannot tell a book and a single customer apart.
@@ -243,7 +245,7 @@ class Ground:
             # Looks at the neighbours of a split and not at the split alone: it keeps the order at less cost.
             "monotone_constraints_method": "intermediate" if any(ways) else None,
             # The same rows give the same text, whatever the number of threads.
-            "num_threads": threads,
+            "num_threads": threads if matrix.size > WORTH_THREADS else 1,
             "deterministic": True,
             "force_row_wise": True,
             "seed": SEED,
