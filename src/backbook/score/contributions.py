@@ -28,6 +28,7 @@ import numpy.typing as npt
 from backbook.errors import BadData
 
 Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
 
 # Larger groups are fewer, but their figures leave the nearer caches: 256 took 1.8 times as long, 16,384 ten times the room.
 MOST_CELLS = 4_096
@@ -36,7 +37,8 @@ CHUNK = 16_384
 # Masks of one batch of leaves while the tables are made, to bound memory.
 MOST_MASKS = 1 << 20
 
-CATEGORICAL, MISSING_LEFT = 1, 2
+# The bit of a split's kind that sends missing values left; the two above it say what counts as missing.
+MISSING_LEFT = 2
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,21 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Flat:
+    """All groups of a forest end to end: by cut its line, place, group and worth; by row of the tables its group, what
+    it adds to (a feature, or the value after them) and where its figures begin."""
+
+    line: Wholes
+    cut: Wholes
+    asks: Wholes
+    worth: Wholes
+    group: Wholes
+    adds_to: Wholes
+    first: Wholes
+    figures: Floats
+
+
+@dataclass(frozen=True)
 class Lookup:
     """A forest made ready: the cuts of every feature, the lines of places to make, the groups in the trees' order.
 
@@ -111,6 +128,8 @@ class Lookup:
 
     def explained(self, matrix: Floats, *, threads: int = 1) -> tuple[Floats, Floats]:
         """The values, and by feature (rows of the second) what it contributes to each."""
+        if len(matrix) == 1 and self.lines:
+            return self._of_one(matrix)
         found, moved = np.zeros(len(matrix)), np.zeros((self.width, len(matrix)))
         _in_chunks(len(matrix), threads, lambda rows: self._add(matrix[rows], found[rows], moved[:, rows]))
         return found, moved
@@ -126,6 +145,33 @@ class Lookup:
                 for place, feature in enumerate(group.features, 1):
                     np.take(group.table[place], cell, out=found, mode="clip")
                     moved[feature] += found
+
+    def _of_one(self, matrix: Floats) -> tuple[Floats, Floats]:
+        """The same for a single row, all groups at once: the same figures added in the same order, so to the last bit."""
+        flat, place = self._flat, self._places(matrix)[:, 0]
+        below = place[flat.line] > flat.cut
+        cell = np.bincount(flat.asks, weights=flat.worth * below, minlength=len(self.groups)).astype(np.intp)
+        total = np.zeros(self.width + 1)
+        np.add.at(total, flat.adds_to, flat.figures[flat.first + cell[flat.group]])
+        return total[-1:], total[:-1, None]
+
+    @cached_property
+    def _flat(self) -> Flat:
+        steps = [
+            (digit.line, cut, number, math.prod(len(later.cuts) + 1 for later in group.digits[place + 1 :]))
+            for number, group in enumerate(self.groups)
+            for place, digit in enumerate(group.digits)
+            for cut in digit.cuts
+        ]
+        line, cut, asks, worth = (np.array(column, dtype=np.int64) for column in zip(*steps, strict=True))
+        rows = [
+            (number, feature, group.table.shape[1])
+            for number, group in enumerate(self.groups)
+            for feature in (self.width, *group.features)
+        ]
+        group, adds_to, cells = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
+        figures = np.concatenate([group.table.ravel() for group in self.groups])
+        return Flat(line, cut, asks, worth, group, adds_to, np.cumsum(cells) - cells, figures)
 
     def _places(self, matrix: Floats) -> npt.NDArray[Any]:
         """By line, how many cuts of its feature lie below each row's value."""
@@ -186,9 +232,12 @@ Known = tuple[Leaf, Floats]
 def lookup(text: str, columns: Sequence[int]) -> Lookup:
     """The model in LightGBM's text form, made ready for a matrix that holds these of its columns in this order."""
     trees = list(leaves(text, {column: place for place, column in enumerate(columns)}))
-    steps = [step for tree in trees for leaf in tree for step in leaf.way]
-    cuts = tuple(np.unique([step.cut for step in steps if step.feature == one]) for one in range(len(columns)))
-    lines = tuple(sorted({(step.feature, step.missing) for step in steps}))
+    steps = {(step.feature, step.missing, step.cut) for tree in trees for leaf in tree for step in leaf.way}
+    of_feature: list[set[float]] = [set() for _ in columns]
+    for feature, _, cut in steps:
+        of_feature[feature].add(cut)
+    cuts = tuple(np.array(sorted(found)) for found in of_feature)
+    lines = tuple(sorted({(feature, missing) for feature, missing, _ in steps}))
     tables = iter(_contributions([leaf for tree in trees for leaf in tree]))
     known = [[(leaf, next(tables)) for leaf in tree] for tree in trees]
     groups = tuple(_group(part, cuts, lines) for tree in known for part in _parts(tree, 0))

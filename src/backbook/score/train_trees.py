@@ -18,7 +18,6 @@ from backbook.expressions import Type
 from backbook.score import formula
 from backbook.score.binning import Rules, binned
 from backbook.score.content import content
-from backbook.score.contributions import lookup
 from backbook.score.definition import Points, Score
 from backbook.score.explain import standing_reason
 from backbook.score.judging import correction, figures
@@ -137,14 +136,9 @@ class Judged:
         """What a forest from the rows of `taught` in other folds says of the rows of `asked` in each."""
         fold, odds = self.sample.fold, np.full(len(self.every), np.nan)
         for number in range(self.score.folds):
-            text = self.ground.grown(setting, taught[fold[taught] != number])
             rows = asked[fold[asked] == number]
-            odds[rows] = self._values(text, rows)
+            odds[rows] = self.ground.said(setting, taught[fold[taught] != number], rows)
         return odds
-
-    def _values(self, text: str, rows: Wholes) -> Floats:
-        matrix = self.columns.matrix[rows]
-        return lookup(text, range(matrix.shape[1])).values(matrix, threads=self.sample.engine.threads)
 
     @property
     def gains(self) -> bool:

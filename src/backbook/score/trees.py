@@ -232,6 +232,7 @@ class Ground:
         import lightgbm
 
         self.library: Any = lightgbm
+        self.matrix = matrix
         self.given = {
             "objective": "binary",
             "learning_rate": RATE,
@@ -278,11 +279,19 @@ class Ground:
 
     def grown(self, setting: Setting, rows: Wholes) -> str:
         """The trees that the rows teach, as text."""
-        booster = self.library.train(
+        # What follows the trees tells of the machine (threads) and of the settings, which the version keeps itself.
+        return str(self._booster(setting, rows).model_to_string()).partition("end of trees")[0] + "end of trees\n"
+
+    def said(self, setting: Setting, taught: Wholes, asked: Wholes) -> Floats:
+        """What trees from the rows of `taught` say of those of `asked`."""
+        threads = self.given["num_threads"]
+        booster = self._booster(setting, taught)
+        return np.asarray(booster.predict(self.matrix[asked], raw_score=True, num_threads=threads), dtype=np.float64)
+
+    def _booster(self, setting: Setting, rows: Wholes) -> Any:
+        return self.library.train(
             self._parameters(setting, len(rows)), self.rows.subset(rows), num_boost_round=setting.rounds
         )
-        # What follows the trees tells of the machine (threads) and of the settings, which the version keeps itself.
-        return str(booster.model_to_string()).partition("end of trees")[0] + "end of trees\n"
 
 
 def settings(leaves: int, rounds: int) -> list[Setting]:
