@@ -18,7 +18,7 @@ from backbook.expressions import Type
 from backbook.score import formula
 from backbook.score.binning import Rules, binned
 from backbook.score.content import content
-from backbook.score.definition import Points, Score
+from backbook.score.definition import Score
 from backbook.score.explain import standing_reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
@@ -67,18 +67,12 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
 
 
 def steps(score: Score) -> list[dict[str, str]]:
-    """Points, chance and grade from the log odds that the forest gives."""
-    even, factor = _scale(score.points)
+    """Chance, points and grade from the log odds that the forest gives."""
     return [
-        step("points", Type.WHOLE, f"whole({even} - {factor} * {LOG_ODDS})"),
         step("probability", Type.NUMBER, f"round(1 / (1 + exp(0 - {LOG_ODDS})), 6)"),
+        step("points", Type.WHOLE, formula.points_of("probability", score.points)),
         step("grade", Type.TEXT, formula.grade(score.grades, "probability")),
     ]
-
-
-def _scale(points: Points) -> tuple[str, str]:
-    factor = points.double / math.log(2)
-    return f"{points.base - factor * math.log(points.odds):.6f}", f"{factor:.6f}"
 
 
 def _columns(sample: Sample, seen: Seen) -> tuple[list[Coding], Columns]:
