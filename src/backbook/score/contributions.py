@@ -279,7 +279,7 @@ def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[
             line = (step.feature, step.missing)
             goes_right = interval[line] > asked[line].index(step.cut)
             follows[leaf.features.index(step.feature)] &= goes_right == step.right
-        mask = (follows << np.arange(len(follows))[:, None]).sum(axis=0) if len(follows) else 0
+        mask = (follows << np.arange(len(follows))[:, None]).sum(axis=0)
         table[0] += np.where(follows.all(axis=0), leaf.value, 0.0)
         table[[1 + features.index(one) for one in leaf.features]] += moved[mask].T
     digits = tuple(
