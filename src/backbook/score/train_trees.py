@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 
 UNASKED = "no tree asks for it"
+# A forest stopped early says less than it knows, so its odds may be stretched further than those of a card.
+STRETCH = (0.05, 4.0)
 # Two folds are asked while settings are chosen: all five took more than twice as long and chose no better.
 ASKED_FOLDS = 2
 # What a forest gains on rows it had not seen must exceed this many standard errors over folds, or it says nothing.
@@ -147,7 +149,7 @@ class Judged:
 
     def _corrected(self, odds: Floats, taught: Wholes, asked: Wholes) -> Floats:
         """Chances of the rows of `asked`, by the line that those of `taught` give."""
-        intercept, slope = correction(odds[taught], self.sample.target[taught])
+        intercept, slope = correction(odds[taught], self.sample.target[taught], within=STRETCH)
         chances: Floats = np.round(1 / (1 + np.exp(-(intercept + slope * odds[asked]))), 6)
         return chances
 
@@ -172,7 +174,7 @@ class Judged:
 
     def forest(self, codings: Sequence[Coding]) -> Forest:
         """The forest of all rows, corrected by what came out of fold."""
-        intercept, slope = correction(self.odds, self.sample.target)
+        intercept, slope = correction(self.odds, self.sample.target, within=STRETCH)
         return Forest.of(self.ground.grown(self.setting, self.every), codings, intercept, slope)
 
 
