@@ -186,20 +186,21 @@ def train(way: Way) -> dict[str, Any]:
     found: dict[str, Any] = {}
     lacking: list[dict[str, str]] = []
     anew = way.walked == ("train",)
-    for link in way.frozen.order:
-        if link.kind != "score":
-            continue
-        score = way.frozen.score(link.id)
-        version: Version | Unavailable | None = None if anew else fitting(way, score)
-        if version is None:
-            way.progress(score.en)
-            with way.engine.scope():
-                version = _made(way, score, book)
-        if isinstance(version, Unavailable):
-            lacking.append({"what": f"score {score.id}", "needs": version.needs})
-        elif version is not None:
-            way.versions[score.id] = version
-            found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
+    scores = [way.frozen.score(link.id) for link in way.frozen.order if link.kind == "score"]
+    fitted = {score.id: None if anew else fitting(way, score) for score in scores}
+    with way.engine.scope():
+        book.foresee([score for score in scores if score.method in TAUGHT and fitted[score.id] is None], way.as_of)
+        for score in scores:
+            version: Version | Unavailable | None = fitted[score.id]
+            if version is None:
+                way.progress(score.en)
+                with way.engine.scope():
+                    version = _made(way, score, book)
+            if isinstance(version, Unavailable):
+                lacking.append({"what": f"score {score.id}", "needs": version.needs})
+            elif version is not None:
+                way.versions[score.id] = version
+                found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
     way.publish("train")
     return {"scores": found, "not_available": lacking}
 

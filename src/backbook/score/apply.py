@@ -21,6 +21,8 @@ from backbook.score.trees import LOG_ODDS
 
 REASONS = 4
 LOST = "_lost"
+# The first rule that hits a unit is its first reason.
+STANDS_IN = {"rule": "reason_1"}
 # What every score table has besides the key, whatever the method: null where the method has no such thing.
 COLUMNS = {
     "score": "string",
@@ -36,8 +38,9 @@ COLUMNS = {
 def apply(version: Version, profile: Any, engine: Engine) -> Any:
     """A row per unit of the profile: its key, and the columns of `COLUMNS`.
 
-    Reasons are codes such as `feature:bin` (see `Version.reason`), what cost most first; fewer than four are null.
-    Steps stay an expression; trees are asked at once, in batches.
+    Reasons are codes such as `feature:bin` (see `Version.reason`), what moved most towards the event first, or the codes of
+    the rules that hit, in their order; fewer than four are null. Steps stay an expression; trees are asked at once, in
+    batches.
     Raises BadData when the profile lacks a column that the version reads.
     """
     lacking = sorted({name.name for name in version.columns} - set(profile.columns))
@@ -95,7 +98,7 @@ def columns(version: Version, given: Any) -> Any:
     content = version.content
     added = yielded(version.score, content["zh"], content["en"], version.method, ())
     source = {name.name: name.name.removeprefix(f"{version.score}_") for name in added}
-    return given.select(version.key, **{name: given[column] for name, column in source.items()})
+    return given.select(version.key, **{name: given[STANDS_IN.get(column, column)] for name, column in source.items()})
 
 
 def _reasons(version: Version, scored: Any, count: int) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def _reasons(version: Version, scored: Any, count: int) -> dict[str, Any]:
     found = {}
     for place in range(1, min(REASONS, count) + 1):
         key = scored[LOST][count - place]
-        known = scored.points.notnull() & (key > 0)
+        known = scored.probability.notnull() & (key > 0)
         found[f"reason_{place}"] = known.ifelse(codes[BINS - 1 - key % BINS], ibis.null("string"))
     return found
 
@@ -125,7 +128,7 @@ def for_one(version: Version) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
             values[column] = step(values)
         given = dict.fromkeys(COLUMNS) | {"score": version.score, "version": version.id}
         given |= {column: values[column] for column in (*steps, *told) if column in COLUMNS}
-        lost = sorted((key(row) for key in keys), reverse=True)[:REASONS] if given["points"] is not None else []
+        lost = sorted((key(row) for key in keys), reverse=True)[:REASONS] if given["probability"] is not None else []
         for place, key in enumerate(lost, 1):
             given[f"reason_{place}"] = codes[BINS - 1 - key % BINS] if key > 0 else None
         return given

@@ -30,7 +30,7 @@ def described(one: Characteristic, bin: Bin) -> tuple[str, str]:
     if bin.kind == "other":
         return f"{zh}属于其他", f"{en} is another one"
     if bin.kind == "values":
-        in_zh, in_en = ([_level(one.name, value, language) for value in bin.values] for language in ("zh", "en"))
+        in_zh, in_en = ([level(one.name, value, language) for value in bin.values] for language in ("zh", "en"))
         return f"{zh}为{'、'.join(in_zh)}", f"{en} is {' or '.join(in_en)}"
     return _range(one, bin, zh, en)
 
@@ -50,7 +50,7 @@ def _range(one: Characteristic, bin: Bin, zh: str, en: str) -> tuple[str, str]:
     return f"{zh}在 {above} 至 {bin.upper} 之间", f"{en} between {above} and {bin.upper}"
 
 
-def _level(name: Name, value: Any, language: str) -> str:
+def level(name: Name, value: Any, language: str) -> str:
     """A level's own word; yes or no; else the value."""
     if isinstance(value, bool):
         return {"zh": ("否", "是"), "en": ("no", "yes")}[language][value]
@@ -71,7 +71,7 @@ def standing_reason(name: Name, standing: Any) -> dict[str, str]:
         "low": (f"{zh}较低", f"{en} is low"),
         "missing": (f"{zh}未知", f"{en} not known"),
         "other": (f"{zh}属于其他", f"{en} is another one"),
-    }.get(standing) or tuple(f"{of}{_level(name, standing, language)}" for of, language in
+    }.get(standing) or tuple(f"{of}{level(name, standing, language)}" for of, language in
                              ((f"{zh}为", "zh"), (f"{en} is ", "en")))  # fmt: skip
     return {"code": standing_code(name, standing), "zh": said[0], "en": said[1]}
 
