@@ -20,6 +20,7 @@ from backbook.customer.order import Link
 from backbook.customer.passes import IBIS
 from backbook.customer.profile import OWNER, Profile
 from backbook.customer.reader import Reader
+from backbook.engine import Engine
 from backbook.expressions import Expression
 from backbook.expressions.nodes import Node
 from backbook.run.freeze import Frozen
@@ -97,7 +98,7 @@ class Book:
         shared = whole is not None and wanted <= read
         built = whole if whole is not None and shared else self._build(wanted, on, units)
         links = [link for link in self.frozen.order if wanted & {_bare(name) for name in link.gives}]
-        rows = extended(built, links, self.frozen, self.versions).rows(grain, columns)
+        rows = extended(built, links, self.frozen, self.versions, self.reader.engine).rows(grain, columns)
         return rows.semi_join(units, profiles.KEY[grain]) if shared and units is not None else rows
 
     def _build(self, wanted: Collection[str], on: date, units: Any | None) -> Profile:
@@ -166,6 +167,7 @@ def extended(
     links: Sequence[Link],
     frozen: Frozen,
     versions: Mapping[str, Version],
+    engine: Engine,
     lacking: Collection[str] = (),
 ) -> Profile:
     """The profile with the tags, segments and scores of `links`; those that can stand side by side are added at once.
@@ -181,7 +183,7 @@ def extended(
         profile = segments.apply([each for each in placed if not isinstance(each, Clusters)], profile)
         for link in ready:
             if link.kind == "score":
-                profile = scored(profile, frozen, link.id, versions)[0]
+                profile = scored(profile, frozen, link.id, versions, engine)[0]
         waiting = [link for link in waiting if link not in ready]
     return profile
 
@@ -191,6 +193,7 @@ def scored(
     frozen: Frozen,
     id: str,
     versions: Mapping[str, Version],
+    engine: Engine,
     *,
     keep: Callable[[Any], Any] = lambda table: table,
 ) -> tuple[Profile, Any | None]:
@@ -204,7 +207,7 @@ def scored(
         rows = profile.at(score.grain)
         nothing = {name.name: ibis.null(IBIS[name.type]) for name in score.yields}
         return profile.with_columns(score.grain, nothing, rows), None
-    given = keep(apply(version, profile.rows(score.grain, score.reads)))
+    given = keep(apply(version, profile.rows(score.grain, score.reads), engine))
     return profile.joined(score.grain, columns(version, given)), given
 
 
