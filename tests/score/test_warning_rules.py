@@ -133,7 +133,7 @@ def test_a_book_and_one_customer_get_the_same_rules_in_the_same_order(engine: En
     found = make(warning(), engine, AS_OF, PaperBook(engine, values))
     assert isinstance(found, Version) and len(found.content["rules"]) >= 2
     profile = engine.table(arrow(values)).drop("worst_dpd")
-    scored = apply(found, profile)
+    scored = apply(found, profile, engine)
     rows = {row["account_id"]: row for row in engine.rows(scored)}
     ask = for_one(found)
     for row in engine.rows(profile.filter(profile.late >= 3)):

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from backbook.engine import Engine
+from backbook.score import train_trees
 from backbook.score.apply import apply, columns, for_one
-from backbook.score.definition import EXPRESSION, RULES, SCORECARD, TWO_STAGE, Score
+from backbook.score.definition import EXPRESSION, RULES, SCORECARD, TREES, TWO_STAGE, Score
 from backbook.score.reading import Columns, read_scores, score_names
 from backbook.score.registry import Unavailable, Version, champion, register
 from backbook.score.rulebook import train_rules
@@ -44,6 +45,7 @@ __all__ = [
 TEACH: Mapping[str, Callable[[Score, Sample], Version | Unavailable]] = {
     SCORECARD: train,
     RULES: train_rules,
+    TREES: train_trees.train,
     TWO_STAGE: train_two_stage,
 }
 

@@ -55,4 +55,29 @@ def level(name: Name, value: Any, language: str) -> str:
     if isinstance(value, bool):
         return {"zh": ("否", "是"), "en": ("no", "yes")}[language][value]
     word = next((getattr(level, language) for level in name.levels if level.code == value), "")
-    return str(word or value)
+    return str(word or (f"{value:g}" if isinstance(value, float) else value))
+
+
+def standing_reason(name: Name, standing: Any) -> dict[str, str]:
+    """The code of a standing, `feature:high`, and what it says to people; for methods without bins.
+
+    >>> standing_reason(Name("late", Type.WHOLE, "逾期次数", "Times late"), "high")
+    {'code': 'late:high', 'zh': '逾期次数较高', 'en': 'Times late is high'}
+    """
+    zh, en = name.zh or name.name, name.en or name.name
+    said = {
+        "high": (f"{zh}较高", f"{en} is high"),
+        "middle": (f"{zh}处于中等水平", f"{en} is in the middle"),
+        "low": (f"{zh}较低", f"{en} is low"),
+        "missing": (f"{zh}未知", f"{en} not known"),
+        "other": (f"{zh}属于其他", f"{en} is another one"),
+    }.get(standing) or tuple(f"{of}{level(name, standing, language)}" for of, language in
+                             ((f"{zh}为", "zh"), (f"{en} is ", "en")))  # fmt: skip
+    return {"code": standing_code(name, standing), "zh": said[0], "en": said[1]}
+
+
+def standing_code(name: Name, standing: Any) -> str:
+    """The code alone: a level's own, yes or no, a number as people write it."""
+    if isinstance(standing, bool):
+        standing = "yes" if standing else "no"
+    return f"{name.name}:{standing:g}" if isinstance(standing, float) else f"{name.name}:{standing}"
