@@ -13,6 +13,7 @@ import ibis
 
 from backbook.customer import profile as profiles
 from backbook.customer import segments, tags
+from backbook.customer.availability import missing_definitions, never_true
 from backbook.customer.clusters import Clusters
 from backbook.customer.definition import Feature
 from backbook.customer.order import Link
@@ -20,9 +21,11 @@ from backbook.customer.passes import IBIS
 from backbook.customer.profile import OWNER, Profile
 from backbook.customer.reader import Reader
 from backbook.engine import Engine
+from backbook.expressions import Expression
+from backbook.expressions.nodes import Node
 from backbook.run.freeze import Frozen
 from backbook.score.apply import apply, columns
-from backbook.score.definition import Score
+from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Version
 from backbook.score.target import observation_dates
 
@@ -40,6 +43,8 @@ class Book:
         # Days that several scores look at, each built once for all of them (`foresee`).
         self._built: dict[date, tuple[frozenset[str], Profile]] = {}
         self._became: dict[tuple[str, date, date], Any] = {}
+        self._lacking: dict[date, Mapping[str, str]] = {}
+        self._lacking_later: dict[tuple[date, date], Mapping[str, str]] = {}
 
     def foresee(self, scores: Sequence[Score], as_of: date) -> None:
         """Build each past day that several of these scores will ask for: once, with all that any of them reads.
@@ -59,6 +64,32 @@ class Book:
                     ends = frozenset[str]().union(*(score.outcomes for score in together if score.grain == grain))
                     later = self._later(grain, day, as_of, ends, None)
                     self._became[grain, day, as_of] = self.reader.engine.cached(later)
+
+    def needs(self, score: Score, as_of: date) -> str:
+        """What the bank does not deliver, for want of which nobody is in the score's population or has its event.
+
+        Empty where nothing is wanting. Told before anything is built.
+        """
+        days = observation_dates(score, as_of, self) if score.method in TAUGHT else []
+        if not days:
+            return ""
+        profile, later = self._missing(days[-1]), self._missing_later(days[-1], as_of)
+        found = _wanting(score.population, profile)
+        for condition in (score.target, score.first, score.indeterminate):
+            found += _wanting(condition, later)
+        return "; ".join(dict.fromkeys(found))
+
+    def _missing(self, day: date) -> Mapping[str, str]:
+        if day not in self._lacking:
+            missing = missing_definitions(self.frozen.features, self.frozen.attributes, self.reader, day)
+            self._lacking[day] = {each.id: each.needs for each in missing}
+        return self._lacking[day]
+
+    def _missing_later(self, day: date, known_by: date) -> Mapping[str, str]:
+        if (day, known_by) not in self._lacking_later:
+            missing = missing_definitions(self.frozen.outcomes, [], self.reader, day, known_by=known_by)
+            self._lacking_later[day, known_by] = {each.id: each.needs for each in missing}
+        return self._lacking_later[day, known_by]
 
     def profile(self, grain: str, on: date, columns: Collection[str], units: Any | None = None) -> Any:
         """The named profile columns as known on that day, of the given units or of all."""
@@ -179,6 +210,19 @@ def scored(
         return profile.with_columns(score.grain, nothing, rows), None
     given = keep(apply(version, profile.rows(score.grain, score.reads), engine, reasons=reasons))
     return profile.joined(score.grain, columns(version, given)), given
+
+
+def _wanting(condition: Expression | None, lacking: Mapping[str, str]) -> list[str]:
+    """What the columns need for want of which a condition holds for nobody."""
+    return [] if condition is None else [lacking[_bare(name)] for name in _lost(condition.node, lacking)]
+
+
+def _lost(node: Node, lacking: Mapping[str, str]) -> list[str]:
+    """The lacking names of the parts for whose sake the condition is never true."""
+    names = sorted(name for name in node.reads if _bare(name) in lacking)
+    if not never_true(node, names):
+        return []
+    return [name for arg in node.args for name in _lost(arg, lacking)] if node.op in ("and", "or") else names
 
 
 def _bare(name: str) -> str:

@@ -188,11 +188,14 @@ def train(way: Way) -> dict[str, Any]:
     anew = way.walked == ("train",)
     scores = [way.frozen.score(link.id) for link in way.frozen.order if link.kind == "score"]
     fitted = {score.id: None if anew else fitting(way, score) for score in scores}
+    needs = {score.id: book.needs(score, way.as_of) for score in scores if fitted[score.id] is None}
     with way.engine.scope():
-        book.foresee([score for score in scores if score.method in TAUGHT and fitted[score.id] is None], way.as_of)
+        book.foresee([score for score in scores if score.method in TAUGHT and needs.get(score.id) == ""], way.as_of)
         for score in scores:
             version: Version | Unavailable | None = fitted[score.id]
-            if version is None:
+            if version is None and needs[score.id]:
+                version = Unavailable("score", score.id, needs[score.id])
+            elif version is None:
                 way.progress(score.en)
                 with way.engine.scope():
                     version = _made(way, score, book)

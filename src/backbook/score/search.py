@@ -87,7 +87,8 @@ def search(features: Sequence[Feature], target: Marks, rows: Places, bounds: Bou
     beam: list[tuple[float, tuple[int, int]]] = []
     if bounds.literals > 1:
         for pair, promise, worth in book.pairs():
-            beam.append((promise, pair))
+            if promise > 0:
+                beam.append((promise, pair))
             if worth > 0:
                 found.append((worth, pair))
     if bounds.literals > 2:
