@@ -204,15 +204,12 @@ def test_the_last_date_is_judged_by_what_was_known_before_it(engine: Engine) -> 
         ({"minimum_events": 10_000}, "10000 events at past dates; there are"),
         ({"features": ["noise"], "monotone": None}, "a feature that says something about the target; none does"),
         ({"features": ["balance"], "monotone": None}, "balance taken out: alone it ranks the target almost perfectly"),
-        ({"features": ["first_dpd"], "monotone": None}, "a feature that says something about the target; none does"),
     ],
 )
 def test_what_cannot_be_taught_says_what_it_needs(engine: Engine, changes: dict[str, Any], needs: str) -> None:
     values = rows(1500)
     if changes.get("features") == ["balance"]:
         values["balance"] = [days * 10 for days in values["worst_dpd"]]
-    if changes.get("features") == ["first_dpd"]:
-        changes, values = changes | {"features": ["autopay"]}, values | {"autopay": [True] * 1500}
     found = make(by_trees(**changes), engine, AS_OF, PaperBook(engine, values))
     assert isinstance(found, Unavailable) and needs in found.needs
 

@@ -44,8 +44,6 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
     seen = look(score, sample)
     if isinstance(seen, Unavailable):
         return seen
-    if not seen.tallies:
-        return Unavailable("score", score.id, NOTHING)
     codings, columns = _columns(sample, seen)
     judged = Judged(score, sample, columns, _ways(score, seen, codings))
     if not judged.gains:
