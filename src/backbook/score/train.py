@@ -22,6 +22,7 @@ from backbook.score.counting import Codes, Counts, Tally, counted, grids
 from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.quality import auc, quality
+from backbook.score.reference import reference
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative, logistic
 from backbook.score.target import Sample
@@ -47,10 +48,13 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
     with threadpool_limits(1):
         judged = _Judged(score, sample, seen)
         card, figures = judged.card(), judged.figures()
+        chances = judged.chances(card)
     if not card.characteristics:
         return Unavailable("score", score.id, "a feature that says something about the target; none does")
     left_out = [*((name, "the same for all") for name in seen.constant), *card.left_out]
-    return Version(_content(score, sample, card, figures, left_out))
+    used = [seen.by_name[one.name.name] for one in card.characteristics]
+    content = _content(score, sample, card, figures, left_out)
+    return Version(content | {"reference": reference(score, sample, used, chances)})
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,10 @@ class _Judged:
     def card(self) -> Card:
         intercept, slope = _correction(self.odds, self.sample.target)
         return self._fit(range(self.score.folds), self.days).calibrated(intercept, slope)
+
+    def chances(self, card: Card) -> Floats:
+        """What the last card says of all rows."""
+        return card.chances(card.points(self.codes, self.every))
 
     def figures(self) -> dict[str, Any]:
         target, fold = self.sample.target, self.sample.fold
