@@ -49,7 +49,9 @@ class Calls:
         self.engine, self.rows = engine, engine.table(rows)
 
     def profile(self, grain: str, on: date, columns: Collection[str], units: Any | None = None) -> Any:
-        return self.rows.drop("answered") if units is None else self.rows.drop("answered").semi_join(units, "account_id")
+        return (
+            self.rows.drop("answered") if units is None else self.rows.drop("answered").semi_join(units, "account_id")
+        )
 
     def outcomes(self, grain: str, on: date, known_by: date, columns: Collection[str], units: Any) -> Any:
         return self.rows.select("account_id", "answered").semi_join(units, "account_id")
@@ -108,7 +110,7 @@ def read(engine: Engine, version: Version, rows: pa.Table) -> list[Reading]:
     """What the watch reads of scored rows whose outcomes nobody knows yet."""
     profile = engine.table(rows.drop_columns(["answered"]))
     given = columns(version, apply(version, profile)).rename(_unit="account_id")
-    return shifts(version, engine, profile.left_join(given, profile.account_id == given["_unit"]), LATER)
+    return shifts(response(), version, engine, profile.left_join(given, profile.account_id == given["_unit"]), LATER)
 
 
 def test_the_alarm_is_raised_on_the_last_fifth_before_its_outcomes_are_known(engine, calls, version):
@@ -117,9 +119,9 @@ def test_the_alarm_is_raised_on_the_last_fifth_before_its_outcomes_are_known(eng
     assert said.level == Level.ACT and said.act == Act.RETRAIN
     psi = next(each for each in found if each.kind == Kind.PSI)
     assert psi.value is not None and psi.value > 1 and psi.rows_now == 8238
-    euribor = next(each for each in found if each.kind == Kind.CSI and each.subject == "euribor3m")
-    assert euribor.level == Level.ACT and euribor.value is not None and euribor.value > 1
-    assert "三个月欧元利率 的分布与训练时相差" in euribor.reason_zh
+    prices = next(each for each in found if each.kind == Kind.CSI and each.subject == "cons_price_idx")
+    assert prices.level == Level.ACT and prices.value is not None and prices.value > 1
+    assert "消费价格指数 的分布与训练时相差" in prices.reason_zh and "变化最大的特征：消费价格指数" in said.reason_zh
 
 
 def test_calls_like_those_that_taught_raise_none(engine, calls, version):

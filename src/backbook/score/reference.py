@@ -81,14 +81,10 @@ class Bands:
 
 @dataclass(frozen=True)
 class Reference:
-    """The rows of a training in bands. `people` are fewer than `rows` where some were seen on several days.
-
-    `exclusions` never taught, so they are not held against those that did.
-    """
+    """The rows of a training in bands. `people` are fewer than `rows` where some were seen on several days."""
 
     rows: int
     people: int
-    exclusions: str | None
     probability: Bands
     grades: Bands
     features: tuple[Bands, ...]
@@ -97,7 +93,6 @@ class Reference:
         return {
             "rows": self.rows,
             "people": self.people,
-            "exclusions": self.exclusions,
             "probability": self.probability.canonical(),
             "grades": self.grades.canonical(),
             "features": [bands.canonical() for bands in self.features],
@@ -108,7 +103,6 @@ class Reference:
         return cls(
             content["rows"],
             content["people"],
-            content["exclusions"],
             Bands.read(content["probability"]),
             Bands.read(content["grades"]),
             tuple(Bands.read(bands) for bands in content["features"]),
@@ -126,7 +120,6 @@ def reference(
     return Reference(
         rows=len(sample.target),
         people=sample.people,
-        exclusions=None if score.exclusions is None else score.exclusions.text,
         probability=_of_chances(chances),
         grades=_of_grades(score.grades, chances),
         features=tuple(_of_feature(tally) for tally in tallies),

@@ -16,7 +16,7 @@ from backbook.customer.drift import ACT as ACT_LINE
 from backbook.customer.drift import STABLE as WATCH_LINE
 from backbook.customer.drift import psi, psi_bound, psi_by_chance
 from backbook.engine import Engine
-from backbook.expressions import Type, parse
+from backbook.score.definition import Score
 from backbook.score.intervals import least_difference
 from backbook.score.monitor import Act, Kind, Level, Reading
 from backbook.score.reference import Bands, Reference, counted
@@ -27,20 +27,20 @@ MISSING_WATCH, MISSING_ACT = 0.05, 0.20
 MOVED = (Level.WATCH, Level.ACT)
 
 
-def shifts(version: Version, engine: Engine, profile: Any, period: date) -> list[Reading]:
+def shifts(score: Score, version: Version, engine: Engine, profile: Any, period: date) -> list[Reading]:
     """The rows of a profile, which has the score's columns, against those that taught the version."""
     if "reference" not in version.content:
         return [_without_reference(period)]
     then = Reference.read(version.content["reference"])
-    rows = comparable(version, then, profile)
-    bands = {f"{version.score}_probability": then.probability, f"{version.score}_grade": then.grades}
+    rows = comparable(score, profile)
+    bands = {f"{score.id}_probability": then.probability, f"{score.id}_grade": then.grades}
     features = {each.name.name: each for each in then.features}
     now = counted(engine, rows, bands | features)
-    score, grades = (now[column] for column in bands)
+    chances, grades = (now[column] for column in bands)
     of_features = [_csi(then, each, now[name], period, place) for place, (name, each) in enumerate(features.items())]
     return [
-        _because(_psi(then, score, period), of_features, then),
-        *_shares(Kind.PSI_BAND, then.probability, score, period),
+        _because(_psi(then, chances, period), of_features, then),
+        *_shares(Kind.PSI_BAND, then.probability, chances, period),
         _grade_shift(then, grades, period),
         *_shares(Kind.GRADE, then.grades, grades, period),
         *of_features,
@@ -55,17 +55,16 @@ def _because(score: Reading, of_features: Sequence[Reading], then: Reference) ->
         return score
     most = max(moved, key=lambda each: each.value or 0)
     name = then.features[most.place].name
-    zh, en = f"；变化最大的特征：{name.zh} PSI {most.value:.2f}", f"; moved most: {name.en} PSI {most.value:.2f}"
+    zh, en = f"；变化最大的特征：{name.zh} PSI {most.value:.3f}", f"; moved most: {name.en} PSI {most.value:.3f}"
     return replace(score, reason_zh=score.reason_zh + zh, reason_en=score.reason_en + en)
 
 
-def comparable(version: Version, then: Reference, profile: Any) -> Any:
+def comparable(score: Score, profile: Any) -> Any:
     """The rows that the score was asked about and that could have taught it."""
-    scored = profile.filter(profile[f"{version.score}_probability"].notnull())
-    if then.exclusions is None:
+    scored = profile.filter(profile[f"{score.id}_probability"].notnull())
+    if score.exclusions is None:
         return scored
-    excluded = parse(then.exclusions, version.names, expect=Type.YESNO).ibis(scored)
-    return scored.filter(~excluded.fill_null(False))
+    return scored.filter(~score.exclusions.ibis(scored).fill_null(False))
 
 
 def _without_reference(period: date) -> Reading:
@@ -98,8 +97,8 @@ class Index:
         line = ACT_LINE if self.level == Level.ACT else WATCH_LINE
         sizes = f"n {self.rows_reference:,} → {self.rows_now:,}"
         return (
-            f"PSI {self.value:.2f}（门槛 {line:.2f}；{sizes}，偶然约 {self.by_chance:.3f}、至多 {self.bound:.3f}）",
-            f"PSI {self.value:.2f} (line {line:.2f}; {sizes}; chance alone about {self.by_chance:.3f}, at most {self.bound:.3f})",
+            f"PSI {self.value:.3f}（门槛 {line:.2f}；{sizes}，偶然约 {self.by_chance:.3f}、至多 {self.bound:.3f}）",
+            f"PSI {self.value:.3f} (line {line:.2f}; {sizes}; chance alone about {self.by_chance:.3f}, at most {self.bound:.3f})",
         )
 
 
@@ -136,8 +135,8 @@ def _of_index(
 def _psi(then: Reference, now: Sequence[int], period: date) -> Reading:
     found = index(then.probability.rows, now, then.people)
     return _of_index(
-        Kind.PSI, found, period, ("评分分布与训练时一致：", "the score is spread as in training: "),
-        ("评分分布与训练时相差 ", "the score is spread otherwise than in training: "), Act.RETRAIN,
+        Kind.PSI, found, period, ("评分分布与训练时一致：", "the score lies as in training: "),
+        ("评分分布与训练时相差 ", "the score has moved since training: "), Act.RETRAIN,
     )  # fmt: skip
 
 
@@ -145,8 +144,8 @@ def _grade_shift(then: Reference, now: Sequence[int], period: date) -> Reading:
     found = index(then.grades.rows, now, then.people)
     zh, en = most_moved(then.grades, now)
     return _of_index(
-        Kind.GRADES, found, period, ("评级分布与训练时一致：", "the grades are spread as in training: "),
-        (f"评级分布与训练时相差（{zh}）", f"the grades are spread otherwise than in training ({en}): "), Act.RETRAIN,
+        Kind.GRADES, found, period, ("评级分布与训练时一致：", "the grades lie as in training: "),
+        (f"评级分布与训练时相差（{zh}）", f"the grades have moved since training ({en}): "), Act.RETRAIN,
     )  # fmt: skip
 
 
@@ -155,8 +154,8 @@ def _csi(then: Reference, bands: Bands, now: Sequence[int], period: date, place:
     zh, en = most_moved(bands, now)
     name = bands.name
     return _of_index(
-        Kind.CSI, found, period, (f"{name.zh} 的分布与训练时一致：", f"{name.en} is spread as in training: "),
-        (f"{name.zh} 的分布与训练时相差（{zh}）", f"{name.en} is spread otherwise than in training ({en}): "),
+        Kind.CSI, found, period, (f"{name.zh} 的分布与训练时一致：", f"{name.en} lies as in training: "),
+        (f"{name.zh} 的分布与训练时相差（{zh}）", f"{name.en} has moved since training ({en}): "),
         Act.SOURCE, subject=name.name, place=place,
     )  # fmt: skip
 
@@ -220,7 +219,7 @@ def _missing(then: Reference, bands: Bands, now: Sequence[int], period: date, pl
     low, high = wilson(now[-1], after)
     zh = f"{bands.name.zh} 的缺失率 {old:.1%} → {new:.1%}（门槛 ±{MISSING_WATCH:.0%}/±{MISSING_ACT:.0%}，偶然至多 ±{bound:.1%}）"
     en = (
-        f"{bands.name.en} is missing in {old:.1%} → {new:.1%} "
+        f"{bands.name.en} missing: {old:.1%} → {new:.1%} "
         f"(lines ±{MISSING_WATCH:.0%}/±{MISSING_ACT:.0%}; chance alone at most ±{bound:.1%})"
     )
     return Reading(
