@@ -32,19 +32,23 @@ def shifts(score: Score, version: Version, engine: Engine, profile: Any, period:
     if "reference" not in version.content:
         return [_without_reference(period)]
     then = Reference.read(version.content["reference"])
-    rows = comparable(score, profile)
-    bands = {f"{score.id}_probability": then.probability, f"{score.id}_grade": then.grades}
-    features = {each.name.name: each for each in then.features}
-    now = counted(engine, rows, bands | features)
-    chances, grades = (now[column] for column in bands)
-    of_features = [_csi(then, each, now[name], period, place) for place, (name, each) in enumerate(features.items())]
+    columns = {f"{score.id}_probability": then.probability, f"{score.id}_grade": then.grades}
+    columns |= {each.name.name: each for each in then.features}
+    return compared(then, list(counted(engine, comparable(score, profile), columns).values()), period)
+
+
+def compared(then: Reference, now: Sequence[Sequence[int]], period: date) -> list[Reading]:
+    """The reference against counts in its bands: of the chances, of the grades, then of its features in their order."""
+    chances, grades, *features = now
+    pairs = list(zip(then.features, features, strict=True))
+    of_features = [_csi(then, bands, rows, period, place) for place, (bands, rows) in enumerate(pairs)]
     return [
         _because(_psi(then, chances, period), of_features, then),
         *_shares(Kind.PSI_BAND, then.probability, chances, period),
         _grade_shift(then, grades, period),
         *_shares(Kind.GRADE, then.grades, grades, period),
         *of_features,
-        *(_missing(then, each, now[name], period, place) for place, (name, each) in enumerate(features.items())),
+        *(_missing(then, bands, rows, period, place) for place, (bands, rows) in enumerate(pairs)),
     ]
 
 
