@@ -113,7 +113,7 @@ def test_of_a_hundred_books_that_stayed_as_they_were_hardly_one_is_told_by_chanc
         found = compared(then, now, AS_OF)
         told += any(each.level == Level.WATCH for each in found)
         assert not any(each.level == Level.ACT for each in found)
-    # Eight readings at one in a thousand each; a fixed line of 0.10 alone would have told of half the small ones.
+    # Eight readings at one in a thousand each; a fixed line of 0.10 alone would have told of a sixth of the small ones.
     assert told <= 2
 
 
