@@ -27,11 +27,11 @@ from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
 from backbook.outcome import library
 from backbook.progress import Progress
-from backbook.run import built, movement, paper
+from backbook.run import built, movement, paper, watching
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
-from backbook.score import make, registry
+from backbook.score import make, monitor, registry
 from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Unavailable, Version
 from backbook.sources.load import load as load_sources
@@ -245,6 +245,24 @@ def score(way: Way) -> dict[str, Any]:
     way.publish("score")
     found = {"rows": rows, "versions": {id_: version.id for id_, version in sorted(way.versions.items())}}
     built.note(way, "score", read, [*PROFILES.values(), *MOVEMENT, "score", CUTS, GROUPS, APART], found, base)
+    return found
+
+
+def watch(way: Way) -> dict[str, Any]:
+    """Whether each score in use still holds: by who is scored today, and by what came of earlier days."""
+    _look_up(way)
+    read = built.inputs(
+        way,
+        versions={id_: version.id for id_, version in way.versions.items()},
+        left=built.until(way, "score", *PROFILES.values()),
+    )
+    found = None if way.anew else built.still_there(way, "watch", read)
+    if found is not None:
+        return found
+    with way.engine.scope():
+        found = watching.watch(way, read_profile(way))
+    way.publish("watch")
+    built.note(way, "watch", read, [monitor.TABLE], found)
     return found
 
 
