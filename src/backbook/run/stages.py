@@ -31,6 +31,7 @@ from backbook.run import built, movement, paper
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
+from backbook.run.scores.lives import standing
 from backbook.score import make, registry
 from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Unavailable, Version
@@ -189,15 +190,17 @@ def train(way: Way) -> dict[str, Any]:
         if link.kind != "score":
             continue
         score = way.frozen.score(link.id)
-        version: Version | Unavailable | None = None if anew else fitting(way, score)
-        if version is None:
+        in_use = version = fitting(way, score)
+        if version is None or anew:
             way.progress(score.en)
             with way.engine.scope():
                 version = _made(way, score, book)
         if isinstance(version, Unavailable):
             lacking.append({"what": f"score {score.id}", "needs": version.needs})
-        elif version is not None:
-            way.versions[score.id] = version
+        else:
+            # A new version beside a champion waits as candidate: what reads the score goes on reading the champion.
+            if in_use is None or isinstance(in_use, Version):
+                way.versions[score.id] = in_use or version
             found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
     way.publish("train")
     return {"scores": found, "not_available": lacking}
@@ -290,22 +293,23 @@ def untrained(way: Way) -> list[Score]:
     return [score for score in taught if way.walked == ("train",) or fitting(way, score) is None]
 
 
-def fitting(way: Way, score: Score) -> Version | None:
-    """The version of this very definition that was known at the date: the champion, else the latest."""
-    rows = [
-        row
-        for row in registry.registered(way.engine, way.writer.head, score.id)
-        if row["definition"] == score.hash and row["registered_on"] <= way.as_of
-    ]
-    chosen = [row for row in rows if row["status"] == registry.CHAMPION] or rows[-1:]
-    return registry.version(way.writer.head, chosen[-1]["version"]) if chosen else None
+def fitting(way: Way, score: Score) -> Version | Unavailable | None:
+    """The champion among the versions of this very definition that were known at the date.
+
+    Where people have retired it and promoted no other, the score is not available; it is not simply taught anew.
+    """
+    known = [each for each in standing(way.workspace, way.writer.head, score, way.as_of) if each.definition == score.hash]
+    chosen = registry.champion(known)
+    if chosen is not None:
+        return registry.version(way.writer.head, chosen.version)
+    return Unavailable("score", score.id, "a champion: its versions are retired; promote one of them") if known else None
 
 
 def _look_up(way: Way) -> None:
     """The versions in use, for the stages that are walked without `train`."""
     for each in way.frozen.scores:
         version = way.versions.get(each.id) or fitting(way, each)
-        if version is not None:
+        if isinstance(version, Version):
             way.versions[each.id] = version
 
 

@@ -13,7 +13,7 @@ from backbook.engine import Engine
 from backbook.score.apply import apply, columns, for_one
 from backbook.score.definition import SCORECARD, Score
 from backbook.score.reading import Columns, read_scores, score_names
-from backbook.score.registry import Unavailable, Version, champion, register
+from backbook.score.registry import Unavailable, Version, register
 from backbook.score.target import Book, Sample, sample
 from backbook.score.train import train
 from backbook.score.value import amount
@@ -26,7 +26,6 @@ __all__ = [
     "Unavailable",
     "Version",
     "apply",
-    "champion",
     "columns",
     "for_one",
     "make",
