@@ -122,27 +122,25 @@ class Part:
         size = self.points[place] - self.average
         code = f"{self.name.name}:{place + 1}{self.stage}"
         direction = NEITHER if abs(size) < 0.5 else LOWERS if size > 0 else RAISES
-        written = ("", "") if self.name.name in declared(version) else self.letter(place)
-        return Reason(
-            code, self.name.name, version.reason(code, "zh"), version.reason(code, "en"), direction, size, POINTS, written
-        )
+        said = version.reason(code, "zh"), version.reason(code, "en")
+        written = ("", "") if self.name.name in declared(version) else self.letter(place, said)
+        return Reason(code, self.name.name, *said, direction, size, POINTS, written)
 
-    def letter(self, place: int) -> tuple[str, str]:
+    def letter(self, place: int, said: tuple[str, str]) -> tuple[str, str]:
         """On which side of what would be best the customer stands, without a bound.
 
-        Levels have words of their own; a special value is only said to be one.
+        Levels are told as they are `said`; a special value of a number is only said to be one.
         """
         zh, en = self.name.zh or self.name.name, self.name.en or self.name.name
         bin = self.bins[place]
         if bin.kind == "missing":
             return f"{zh}未知", f"{en} is not known"
         if bin.kind != "range":
-            text = self.name.type in (Type.TEXT, Type.YESNO)
-            return (f"{zh}所属类别", f"{en}: the group it belongs to") if text else (f"{zh}的状态", f"{en}: its state")
+            return said if self.name.type in (Type.TEXT, Type.YESNO) else (f"{zh}的状态", f"{en}: its state")
         ranges = [number for number, each in enumerate(self.bins) if each.kind == "range"]
         best = max(ranges, key=lambda number: self.points[number])
         if place == best:
-            return f"{zh}", f"{en}"
+            return zh, en
         return (f"{zh}较高", f"{en} is high") if place > best else (f"{zh}较低", f"{en} is low")
 
 

@@ -66,7 +66,7 @@ def fairness(seen: Seen, version: Version, score: Score) -> dict[str, Any]:
     return {"favourable": good, "tables": tables, "lacking": list(seen.lacking)}
 
 
-def side_by_side(seen: Seen, first: Version, second: Version, score: Score) -> dict[str, Any]:
+def side_by_side(seen: Seen, first: Version, second: Version) -> dict[str, Any]:
     """The figures of both on the same rows, and the swap set.
 
     The swap set asks both for equally many: as many of the highest chances as `first` puts into unfavourable grades.
@@ -75,7 +75,7 @@ def side_by_side(seen: Seen, first: Version, second: Version, score: Score) -> d
     for name, version in (("first", first), ("second", second)):
         chances, _ = seen.given[version.id]
         found[name] = _quality(chances, seen.event)
-    found["swap"] = _swap(seen, first, second, score)
+    found["swap"] = _swap(seen, first, second)
     return found
 
 
@@ -89,7 +89,7 @@ def _quality(chances: Any, event: Marks) -> dict[str, Any] | None:
     return {key: told[key] for key in ("rows", "events", "auc", "ks", "calibration_error", "brier")}
 
 
-def _swap(seen: Seen, first: Version, second: Version, score: Score) -> list[dict[str, Any]] | None:
+def _swap(seen: Seen, first: Version, second: Version) -> list[dict[str, Any]] | None:
     """Rows and events of those whom both, one or neither put among the highest chances."""
     (one, grades), (two, _) = seen.given[first.id], seen.given[second.id]
     if one is None or two is None:
