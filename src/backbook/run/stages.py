@@ -298,11 +298,15 @@ def fitting(way: Way, score: Score) -> Version | Unavailable | None:
 
     Where people have retired it and promoted no other, the score is not available; it is not simply taught anew.
     """
-    known = [each for each in standing(way.workspace, way.writer.head, score, way.as_of) if each.definition == score.hash]
+    known = [
+        each for each in standing(way.workspace, way.writer.head, score, way.as_of) if each.definition == score.hash
+    ]
     chosen = registry.champion(known)
     if chosen is not None:
         return registry.version(way.writer.head, chosen.version)
-    return Unavailable("score", score.id, "a champion: its versions are retired; promote one of them") if known else None
+    return (
+        Unavailable("score", score.id, "a champion: its versions are retired; promote one of them") if known else None
+    )
 
 
 def _look_up(way: Way) -> None:

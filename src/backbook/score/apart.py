@@ -22,7 +22,6 @@ from backbook.score.binning import Bin
 from backbook.score.formula import by_bin
 from backbook.score.registry import Version
 
-
 POINTS = "points"
 RAISES, LOWERS, NEITHER = "raises", "lowers", "neither"
 
@@ -186,7 +185,9 @@ def moved(version: Version, engine: Engine, profile: Any, given: Any) -> list[di
     shares: dict[str, dict[int, int]] = {}
     for place in range(1, REASONS + 1):
         column = given[f"reason_{place}"]
-        for row in engine.rows(given.filter(column.notnull()).group_by(code=column).agg(rows=lambda each: each.count())):
+        for row in engine.rows(
+            given.filter(column.notnull()).group_by(code=column).agg(rows=lambda each: each.count())
+        ):
             of_feature = shares.setdefault(feature_of(row["code"]), {})
             of_feature[place] = of_feature.get(place, 0) + row["rows"]
     sizes = _mean_sizes(version, engine, profile)

@@ -72,5 +72,7 @@ def _champion_and_candidate(here: Here, name: str) -> Any:
     champion, waiting = registry.champion(versions), [each for each in versions if each.status == CANDIDATE]
     if champion is None or not waiting:
         lacking = "champion" if champion is None else "candidate"
-        raise NotAllowed(f"'{name}' has no {lacking}. Name two versions: {', '.join(each.version for each in versions)}.")
+        raise NotAllowed(
+            f"'{name}' has no {lacking}. Name two versions: {', '.join(each.version for each in versions)}."
+        )
     return champion, waiting[-1]

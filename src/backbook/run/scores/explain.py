@@ -71,7 +71,9 @@ def explain(workspace: Workspace, score: str, unit: str | None = None, *, as_of:
             return OfBook(day, used, _named(used, moved(used, here.engine, profile, given)))
         found = here.engine.rows(profile.filter(profile[used.key] == unit))
         if not found:
-            raise NotAllowed(f"{day} knows no {used.key.removesuffix('_id')} '{unit}'. Write its id, such as {rows['unit']}.")
+            raise NotAllowed(
+                f"{day} knows no {used.key.removesuffix('_id')} '{unit}'. Write its id, such as {rows['unit']}."
+            )
         grade = here.engine.rows(given.filter(given.unit == unit))[0]["grade"]
         return OfUnit(unit, day, used, grade, explain_one(used, found[0]))
 

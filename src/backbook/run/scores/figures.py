@@ -27,7 +27,13 @@ def by_grade(seen: Seen, version: Version) -> list[dict[str, Any]]:
     found = []
     for grade in version.grades:
         rows = np.array([each == grade.code for each in grades], dtype=bool)
-        found.append({"code": grade.code, "name": Text(grade.zh, grade.en), **_told(seen, chances, rows)})
+        found.append(
+            {
+                "code": grade.code,
+                "name": Text(f"{grade.code} · {grade.zh}", f"{grade.code} · {grade.en}"),
+                **_told(seen, chances, rows),
+            }
+        )
     return found
 
 
@@ -36,9 +42,7 @@ def by_segment(seen: Seen, version: Version) -> list[dict[str, Any]]:
     chances, _ = seen.given[version.id]
     found = []
     for group, levels in seen.groups:
-        rows = [
-            {"level": group.text(level), **_told(seen, chances, marks)} for level, marks in _parted(group, levels)
-        ]
+        rows = [{"level": group.text(level), **_told(seen, chances, marks)} for level, marks in _parted(group, levels)]
         if sum(row["rows"] > 0 for row in rows) > 1:
             found.append({"id": group.column, "name": group.name, "rows": rows})
     return found
@@ -102,7 +106,12 @@ def _swap(seen: Seen, first: Version, second: Version) -> list[dict[str, Any]] |
         return None
     high = [_highest(each[both], count) for each in (one, two)]
     event = seen.event[both]
-    cells = {"both": high[0] & high[1], "out": high[0] & ~high[1], "in": ~high[0] & high[1], "neither": ~high[0] & ~high[1]}
+    cells = {
+        "both": high[0] & high[1],
+        "out": high[0] & ~high[1],
+        "in": ~high[0] & high[1],
+        "neither": ~high[0] & ~high[1],
+    }
     return [
         {"which": name, "rows": int(rows.sum()), "events": int(event[rows].sum()),
          "rate": float(event[rows].mean()) if rows.any() else None}

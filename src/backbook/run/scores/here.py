@@ -42,7 +42,9 @@ class Here:
         """The last day with a profile by the day asked about; raises NotAllowed when there is none."""
         before = [day for day in self._days if day <= self.as_of]
         if not before:
-            raise NotAllowed(f"There is no profile for {self.as_of} or before. Run `backbook run DIR --as-of DATE` first.")
+            raise NotAllowed(
+                f"There is no profile for {self.as_of} or before. Run `backbook run DIR --as-of DATE` first."
+            )
         return before[-1]
 
     @cached_property
@@ -55,9 +57,7 @@ class Here:
                 found[id] = standing(self.workspace, self.head, defined[id], self.as_of)
             else:
                 rulings = ruled(self.workspace, self.engine, self.head, self.as_of)
-                found[id] = registry.standings(
-                    registry.registered(self.engine, self.head, id), rulings, "", self.as_of
-                )
+                found[id] = registry.standings(registry.registered(self.engine, self.head, id), rulings, "", self.as_of)
         return found
 
     def standing(self, name: str) -> Standing:
@@ -101,7 +101,9 @@ class Here:
 
     def _possible(self, name: str) -> str:
         known = [*self.by_score, *(each.version for versions in self.by_score.values() for each in versions)]
-        close = nearest(name, known)
+        close = next((each for each in known if each.startswith(name)), None) or nearest(name, known)
         if close:
             return f"Did you mean '{close}'?"
-        return f"Possible: {', '.join(sorted(known))}." if known else "None was trained yet: `backbook run` trains them."
+        return (
+            f"Possible: {', '.join(sorted(known))}." if known else "None was trained yet: `backbook run` trains them."
+        )

@@ -50,7 +50,9 @@ def _drawn(chart: tuple[str, Rows], writing: Writing) -> Any:
 def _gains(rows: Rows, writing: Writing) -> Any:
     """How many of the events lie among the highest chances, against what lots would bring."""
     axis = {"axis": alt.Axis(format="~%", tickCount=6), "scale": alt.Scale(domain=[0, 1])}
-    x = alt.X("rows:Q", title=writing.say("样本占比（自概率最高者起）", "Share of rows, the highest chance first"), **axis)
+    x = alt.X(
+        "rows:Q", title=writing.say("样本占比（自概率最高者起）", "Share of rows, the highest chance first"), **axis
+    )
     y = alt.Y("events:Q", title=writing.say("事件占比", "Share of events"), **axis)
     lots = alt.Chart(alt.Data(values=[{"rows": 0, "events": 0}, {"rows": 1, "events": 1}]))
     curve = alt.Chart(alt.Data(values=[dict(row) for row in rows]))
@@ -62,17 +64,17 @@ def _gains(rows: Rows, writing: Writing) -> Any:
 
 def _grades(rows: Rows, writing: Writing) -> Any:
     """Expected as a mark, observed as a bar with its interval, by grade."""
-    base = alt.Chart(alt.Data(values=[dict(row) for row in rows])).encode(
-        x=alt.X("grade:N", sort=None, title=None, axis=alt.Axis(labelAngle=0))
-    )
     names = [writing.say("实际", "Observed"), writing.say("预期", "Expected")]
-    colour = alt.Scale(domain=names, range=[charts.SKY, charts.ORANGE])
+    base = alt.Chart(alt.Data(values=[dict(row) for row in rows])).encode(
+        x=alt.X("grade:N", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
+        color=alt.Color(scale=alt.Scale(domain=names, range=[charts.SKY, charts.ORANGE])),
+    )
     share = alt.Axis(format="~%", tickCount=6)
     bars = base.mark_bar(size=46, cornerRadiusEnd=2).encode(
-        y=alt.Y("observed:Q", title=None, axis=share), color=alt.ColorDatum(names[0], scale=colour)
+        y=alt.Y("observed:Q", title=None, axis=share), color=alt.datum(names[0])
     )
-    spread = base.mark_rule(color=charts.INK).encode(y=alt.Y("low:Q"), y2="high:Q")
-    marks = base.mark_tick(thickness=4, size=58).encode(y=alt.Y("expected:Q"), color=alt.ColorDatum(names[1], scale=colour))
+    spread = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q", color=alt.value(charts.INK))
+    marks = base.mark_tick(thickness=4, size=58).encode(y=alt.Y("expected:Q"), color=alt.datum(names[1]))
     return alt.layer(bars, spread, marks).properties(height=240)
 
 

@@ -37,7 +37,9 @@ PURPOSES = {
 GRAINS = {"account": Text("账户", "account"), "customer": Text("客户", "customer")}
 # Where a definition does not say what it is not for, its purpose does.
 NOT_FOR = {
-    "risk": Text("不得用于营销名单、员工考核或对外提供", "choosing whom to sell to, judging staff, or passing on to others"),
+    "risk": Text(
+        "不得用于营销名单、员工考核或对外提供", "choosing whom to sell to, judging staff, or passing on to others"
+    ),
     "marketing": Text("不得用于授信、额度、定价或催收决策", "decisions on credit, limits, prices or collection"),
     "both": Text("不得用于员工考核或对外提供", "judging staff, or passing on to others"),
 }
@@ -123,7 +125,16 @@ class Writing:
 
     def sections(self) -> list[Section]:
         """All of the card, in its order; what the method or the book does not have is not there or says so."""
-        found = [self.use(), self.data(), self.performance(), self.parts(), self.reasons(), self.fair(), self.limits(), self.life()]
+        found = [
+            self.use(),
+            self.data(),
+            self.performance(),
+            self.parts(),
+            self.reasons(),
+            self.fair(),
+            self.limits(),
+            self.life(),
+        ]
         return [section for section in found if section is not None]
 
     # ── what it is for ──────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +150,10 @@ class Writing:
             (say("负责人", "Owner"), str(defined.get("owner") or UNKNOWN)),
             (say("对象", "Of each"), self.text(GRAINS, content["grain"])),
             (say("方法", "Method"), self.text(METHODS, content["method"])),
-            (say("评分客群", "Who is scored"), f"`{content['population']}`" if content["population"] else say("全部", "everybody")),
+            (
+                say("评分客群", "Who is scored"),
+                f"`{content['population']}`" if content["population"] else say("全部", "everybody"),
+            ),
         ]
         if "target" in defined:
             facts += self._target()
@@ -159,7 +173,12 @@ class Writing:
         if "first" in defined:
             facts.append((say("第一阶段", "First stage"), self._with_words(defined["first"])))
         if "indeterminate" in defined:
-            facts.append((say("不确定样本（不参与训练）", "Indeterminate, teach nothing"), self._with_words(defined["indeterminate"])))
+            facts.append(
+                (
+                    say("不确定样本（不参与训练）", "Indeterminate, teach nothing"),
+                    self._with_words(defined["indeterminate"]),
+                )
+            )
         if "exclusions" in defined:
             facts.append((say("训练剔除（仍评分）", "Scored, but teach nothing"), f"`{defined['exclusions']}`"))
         gap = defined.get("gap_months") or 0
@@ -207,7 +226,10 @@ class Writing:
         return Section(
             "data",
             say("数据", "Data"),
-            [Block(say("样本如何得出", "How the sample came about"), steps), Block(say("观察日与表现期", "Days and windows"), days)],
+            [
+                Block(say("样本如何得出", "How the sample came about"), steps),
+                Block(say("观察日与表现期", "Days and windows"), days),
+            ],
             facts,
         )
 
@@ -229,8 +251,18 @@ class Writing:
         blocks: list[Block] = []
         bands = quality.get("bands") or []
         if bands:
-            note = say("每一样本由未见过它的模型评分（折外）", "Every row is judged by a fit that had not seen it (out of fold).")
-            blocks.append(Block(say("校准：预期与实际", "Calibration: expected and observed"), self._bands(bands), ("calibration", self._numbered(bands)), note))
+            note = say(
+                "每一样本由未见过它的模型评分（折外）",
+                "Every row is judged by a fit that had not seen it (out of fold).",
+            )
+            blocks.append(
+                Block(
+                    say("校准：预期与实际", "Calibration: expected and observed"),
+                    self._bands(bands),
+                    ("calibration", self._numbered(bands)),
+                    note,
+                )
+            )
             blocks.append(Block(say("增益：风险最高者中占多少事件", "Gains: the share of events among those of the highest chance"), None, ("gains", self.gains(bands))))  # fmt: skip
         if quality.get("one_stage"):
             blocks.append(self._one_stage())
@@ -273,7 +305,9 @@ class Writing:
 
     def _folds(self) -> Block:
         say, folds = self.say, self.quality["by_fold"]
-        table = Table([say("折", "Fold"), "AUC"], [[str(n), self.number(area)] for n, area in enumerate(folds, 1)], frozenset({1}))
+        table = Table(
+            [say("折", "Fold"), "AUC"], [[str(n), self.number(area)] for n, area in enumerate(folds, 1)], frozenset({1})
+        )
         return Block(say("按折", "By fold"), table, folded=True)
 
     def _dates(self) -> Block:
@@ -283,14 +317,27 @@ class Writing:
              self.share(row["expected"] / row["rows"] if row.get("expected") is not None and row["rows"] else None), self.number(row["auc"])]
             for row in self.quality["by_date"]
         ]  # fmt: skip
-        heads = [say("观察日", "Observed on"), say("样本数", "Rows"), say("事件", "Events"), say("实际", "Observed"), say("预期", "Expected"), "AUC"]
+        heads = [
+            say("观察日", "Observed on"),
+            say("样本数", "Rows"),
+            say("事件", "Events"),
+            say("实际", "Observed"),
+            say("预期", "Expected"),
+            "AUC",
+        ]
         return Block(say("按观察日", "By date"), Table(heads, rows, frozenset(range(1, 6))))
 
     def _out_of_time(self) -> Block:
         say, found = self.say, self.quality.get("out_of_time")
         title = say("时间外（较早各日训练，最后一日检验）", "Out of time: taught on earlier dates, judged on the last")
         if not found:
-            return Block(title, needs=say("没有：需要至少两个观察日，且两侧事件足够", "not available: needs two dates or more, with events enough on both sides"))
+            return Block(
+                title,
+                needs=say(
+                    "没有：需要至少两个观察日，且两侧事件足够",
+                    "not available: needs two dates or more, with events enough on both sides",
+                ),
+            )
         rows = [
             [say("观察日", "Observed on"), found["observed_on"]],
             [say("样本数 / 事件", "Rows / events"), f"{self.count(found['rows'])} / {self.count(found['events'])}"],
@@ -303,15 +350,30 @@ class Writing:
     def _on_rows(self) -> list[Block]:
         say, on = self.say, self.card.on_rows
         if on is None:
-            return [Block(say("按评级与客群", "By grade and segment"), needs=say("没有：需要 ", "not available: needs ") + self.card.needs)]
+            return [
+                Block(
+                    say("按评级与客群", "By grade and segment"),
+                    needs=say("没有：需要 ", "not available: needs ") + self.card.needs,
+                )
+            ]
         note = (
             say(f"{on.day} 的 {on.rows:,} 个样本，晚于训练，模型未见过", f"{on.rows:,} rows of {on.day}, later than those that taught: the version had not seen them.")
             if on.later
             else say(f"{on.day} 的 {on.rows:,} 个样本，模型由它们训练，结果偏乐观", f"{on.rows:,} rows of {on.day}, which taught the version: these figures flatter it.")
         )  # fmt: skip
         known = [row for row in on.grades if row["observed"] is not None and row["expected"] is not None]
-        drawn = [{"grade": row["code"], **{key: row[key] for key in ("expected", "observed", "low", "high")}} for row in known]
-        blocks = [Block(say("按评级", "By grade"), self._levels(on.grades, say("评级", "Grade"), "name"), ("grades", drawn) if drawn else None, note)]
+        drawn = [
+            {"grade": row["code"], **{key: row[key] for key in ("expected", "observed", "low", "high")}}
+            for row in known
+        ]
+        blocks = [
+            Block(
+                say("按评级", "By grade"),
+                self._levels(on.grades, say("评级", "Grade"), "name"),
+                ("grades", drawn) if drawn else None,
+                note,
+            )
+        ]
         for group in on.segments:
             blocks.append(Block(say("按", "By ") + group["name"].to(self.language), self._levels(group["rows"], group["name"].to(self.language), "level"), folded=True))  # fmt: skip
         return blocks
@@ -335,7 +397,9 @@ class Writing:
         if "card" in content:
             blocks += self._card(content["card"], "")
         for stage, found in content.get("stages", {}).items():
-            blocks += self._card(found, say("第一阶段", "First stage") if stage == "first" else say("第二阶段", "Second stage"))
+            blocks += self._card(
+                found, say("第一阶段", "First stage") if stage == "first" else say("第二阶段", "Second stage")
+            )
         if "trees" in content:
             blocks += self._trees()
         if "rules" in content:
@@ -357,13 +421,21 @@ class Writing:
         say = self.say
         prefix = f"{stage} · " if stage else ""
         ordered = sorted(card["characteristics"], key=lambda one: -one["information"])
-        drawn = [{"feature": self.names.get(one["name"], one["name"]), "information": one["information"]} for one in ordered]
+        drawn = [
+            {"feature": self.names.get(one["name"], one["name"]), "information": one["information"]} for one in ordered
+        ]
         rows = [
             [self.feature(one["name"]), self.number(one["information"], 3), self._direction(one["direction"]), self.number(one["coefficient"], 3),
              str(max(bin["points"] for bin in one["bins"]))]
             for one in ordered
         ]  # fmt: skip
-        heads = [say("特征", "Characteristic"), say("信息值", "Information value"), say("方向", "Direction"), say("系数", "Coefficient"), say("最高分", "Most points")]
+        heads = [
+            say("特征", "Characteristic"),
+            say("信息值", "Information value"),
+            say("方向", "Direction"),
+            say("系数", "Coefficient"),
+            say("最高分", "Most points"),
+        ]
         blocks = [Block(
             prefix + say("特征", "Characteristics"), Table(heads, rows, frozenset({1, 3, 4})), ("information", drawn),
             say(f"起始分 {card['start']}；总分为起始分与各项得分之和", f"Start {card['start']}; a customer's points are the start and the points of each characteristic."),
@@ -378,7 +450,11 @@ class Writing:
 
     def _bins(self, one: Mapping[str, Any]) -> Table:
         say = self.say
-        part = next(each for each in characteristics(self.card.version) if each.name.name == one["name"] and len(each.bins) == len(one["bins"]))
+        part = next(
+            each
+            for each in characteristics(self.card.version)
+            if each.name.name == one["name"] and len(each.bins) == len(one["bins"])
+        )
         rows = []
         for place, bin in enumerate(one["bins"]):
             rows_in = bin["events"] + bin["others"]
@@ -386,36 +462,86 @@ class Writing:
                 self.card.version.reason(f"{one['name']}:{place + 1}{part.stage}", self.language), str(bin["points"]), self.count(rows_in),
                 self.count(bin["events"]), self.share(bin["events"] / rows_in if rows_in else None), self.number(bin["evidence"], 3),
             ])  # fmt: skip
-        heads = [say("分箱", "Bin"), say("得分", "Points"), say("样本数", "Rows"), say("事件", "Events"), say("事件率", "Rate"), say("证据权重", "Weight of evidence")]
+        heads = [
+            say("分箱", "Bin"),
+            say("得分", "Points"),
+            say("样本数", "Rows"),
+            say("事件", "Events"),
+            say("事件率", "Rate"),
+            say("证据权重", "Weight of evidence"),
+        ]
         return Table(heads, rows, frozenset(range(1, 6)))
 
     def _trees(self) -> list[Block]:
         say, content = self.say, self.content
         grown = content.get("grown", {})
-        words = {"leaves": Text("每棵叶数", "leaves a tree"), "rounds": Text("棵数", "trees"), "columns": Text("列抽样", "share of columns")}
+        words = {
+            "leaves": Text("每棵叶数", "leaves a tree"),
+            "rounds": Text("棵数", "trees"),
+            "columns": Text("列抽样", "share of columns"),
+        }
         facts = [[self.text(words, key), f"{value:g}"] for key, value in grown.items()]
         blocks = [Block(say("生长", "How they grew"), Table(["", ""], facts, frozenset({1})))]
         found = content.get("importance") or []
         if found:
             rows = [[self.feature(row["feature"]), self.number(row["size"], 4)] for row in found]
-            drawn = [{"feature": self.names.get(row["feature"], row["feature"]), "information": row["size"]} for row in found[:20]]
+            drawn = [
+                {"feature": self.names.get(row["feature"], row["feature"]), "information": row["size"]}
+                for row in found[:20]
+            ]
             heads = [say("特征", "Feature"), say("平均绝对贡献（对数优势）", "Mean absolute contribution (log odds)")]
-            blocks.append(Block(say("重要性", "Importance"), Table(heads, rows, frozenset({1})), ("information", drawn)))
+            blocks.append(
+                Block(say("重要性", "Importance"), Table(heads, rows, frozenset({1})), ("information", drawn))
+            )
         return blocks
 
     def _rules(self) -> list[Block]:
         say, rules = self.say, self.content["rules"]
-        heads = [say("规则", "Rule"), say("含义", "Meaning"), say("命中", "Hits"), say("命中率", "Hit rate"), say("准确率", "Precision"), say("95% 区间", "95 % interval"), say("提升", "Lift"), say("新增命中", "New hits")]
+        heads = [
+            say("规则", "Rule"),
+            say("含义", "Meaning"),
+            say("命中", "Hits"),
+            say("命中率", "Hit rate"),
+            say("准确率", "Precision"),
+            say("95% 区间", "95 % interval"),
+            say("提升", "Lift"),
+            say("新增命中", "New hits"),
+        ]
         rows = [
             [f"`{rule['code']}`", f"{rule[self.language]} — `{rule['text']}`", self.count(rule["hits"]), self.share(rule["hit_rate"]),
              self.share(rule["precision"]), self.between(rule["low"], rule["high"]), self.number(rule["lift"], 1), self.count(rule["added_hits"])]
             for rule in rules
         ]  # fmt: skip
-        blocks = [Block(say("规则", "Rules"), Table(heads, rows, frozenset(range(2, 8))), note=say("由未参与训练的人与日期检验", "Counted on people and on a date that did not teach them."))]
+        blocks = [
+            Block(
+                say("规则", "Rules"),
+                Table(heads, rows, frozenset(range(2, 8))),
+                note=say("由未参与训练的人与日期检验", "Counted on people and on a date that did not teach them."),
+            )
+        ]
         for rule in rules:
-            dated = [[row["observed_on"], self.count(row["rows"]), self.count(row["hits"]), self.share(row["hit_rate"]), self.share(row["precision"]) if row["hits"] else UNKNOWN] for row in rule["by_date"]]
-            heads = [say("观察日", "Observed on"), say("样本数", "Rows"), say("命中", "Hits"), say("命中率", "Hit rate"), say("准确率", "Precision")]
-            blocks.append(Block(f"{rule['code']} · {rule[self.language]}", Table(heads, dated, frozenset(range(1, 5))), folded=True))
+            dated = [
+                [
+                    row["observed_on"],
+                    self.count(row["rows"]),
+                    self.count(row["hits"]),
+                    self.share(row["hit_rate"]),
+                    self.share(row["precision"]) if row["hits"] else UNKNOWN,
+                ]
+                for row in rule["by_date"]
+            ]
+            heads = [
+                say("观察日", "Observed on"),
+                say("样本数", "Rows"),
+                say("命中", "Hits"),
+                say("命中率", "Hit rate"),
+                say("准确率", "Precision"),
+            ]
+            blocks.append(
+                Block(
+                    f"{rule['code']} · {rule[self.language]}", Table(heads, dated, frozenset(range(1, 5))), folded=True
+                )
+            )
         return blocks
 
     def reasons(self) -> Section | None:
@@ -424,7 +550,11 @@ class Writing:
             return None
         rows = [[f"`{each['code']}`", each["zh"], each["en"]] for each in listed]
         table = Table([say("代码", "Code"), "中文", "English"], rows)
-        return Section("reasons", say("原因", "Reasons"), [Block(say(f"全部原因代码（{len(rows)}）", f"All reason codes ({len(rows)})"), table, folded=True)])
+        return Section(
+            "reasons",
+            say("原因", "Reasons"),
+            [Block(say(f"全部原因代码（{len(rows)}）", f"All reason codes ({len(rows)})"), table, folded=True)],
+        )
 
     # ── whether it is fair ──────────────────────────────────────────────────────────────────────────────
 
@@ -432,7 +562,9 @@ class Writing:
         say, on = self.say, self.card.on_rows
         title = say("公平性", "Fairness")
         if on is None:
-            return Section("fairness", title, [Block(title, needs=say("没有：需要 ", "not available: needs ") + self.card.needs)])
+            return Section(
+                "fairness", title, [Block(title, needs=say("没有：需要 ", "not available: needs ") + self.card.needs)]
+            )
         found = on.fairness
         good = ", ".join(found["favourable"])
         line = say(
@@ -441,14 +573,28 @@ class Writing:
         )  # fmt: skip
         blocks = [Block(table["name"].to(self.language), self._treated(table["rows"])) for table in found["tables"]]
         blocks += [
-            Block(name.to(self.language), needs=say("没有：本行数据未提供", "not available: this bank's data do not tell it"))
+            Block(
+                name.to(self.language),
+                needs=say("没有：本行数据未提供", "not available: this bank's data do not tell it"),
+            )
             for name in found["lacking"]
         ]
         return Section("fairness", title, blocks, lines=[line])
 
     def _treated(self, rows: Sequence[Mapping[str, Any]]) -> Table:
         say = self.say
-        heads = [say("组", "Group"), say("样本数", "Units"), say("有利率", "Favourable"), say("95% 区间", "95 % interval"), say("对最高组之比", "Ratio to the highest"), "p", say("平均概率", "Mean chance"), say("实际事件率", "Observed"), say("95% 区间", "95 % interval"), say("结论", "Finding")]
+        heads = [
+            say("组", "Group"),
+            say("样本数", "Units"),
+            say("有利率", "Favourable"),
+            say("95% 区间", "95 % interval"),
+            say("对最高组之比", "Ratio to the highest"),
+            "p",
+            say("平均概率", "Mean chance"),
+            say("实际事件率", "Observed"),
+            say("95% 区间", "95 % interval"),
+            say("结论", "Finding"),
+        ]
         return Table(
             heads,
             [[row["level"].to(self.language), self.count(row["units"]), self.share(row["favourable"]), self.between(row["low"], row["high"]),
@@ -475,17 +621,42 @@ class Writing:
             return []
         found, days, events = [], sample["observed_on"], sample["events"]
         if events < FEW_EVENTS:
-            found.append(say(f"仅 {events} 个目标事件：各项数字不稳", f"Only {events} events taught it: every figure is unsteady."))
+            found.append(
+                say(
+                    f"仅 {events} 个目标事件：各项数字不稳",
+                    f"Only {events} events taught it: every figure is unsteady.",
+                )
+            )
         if len(days) == 1:
-            found.append(say(f"仅一个观察日（{days[0]}）：季节与时间变化未知", f"One observation date only ({days[0]}): nothing is known of seasons or of change over time."))
+            found.append(
+                say(
+                    f"仅一个观察日（{days[0]}）：季节与时间变化未知",
+                    f"One observation date only ({days[0]}): nothing is known of seasons or of change over time.",
+                )
+            )
         if (self.quality.get("out_of_time") or {}).get("windows_overlap"):
-            found.append(say("相邻观察日的表现期重叠：事件可能在两日都计入", "Outcome windows of neighbouring dates overlap: one event may count on two dates."))
+            found.append(
+                say(
+                    "相邻观察日的表现期重叠：事件可能在两日都计入",
+                    "Outcome windows of neighbouring dates overlap: one event may count on two dates.",
+                )
+            )
         drawn, taught = sample["waterfall"][0]["rows"], sample["waterfall"][1]["rows"]
         if drawn and taught < 0.9 * drawn:
-            found.append(say(f"客群中 {self.share(1 - taught / drawn)} 被评分但未参与训练", f"{self.share(1 - taught / drawn)} of the population is scored and did not teach it."))
+            found.append(
+                say(
+                    f"客群中 {self.share(1 - taught / drawn)} 被评分但未参与训练",
+                    f"{self.share(1 - taught / drawn)} of the population is scored and did not teach it.",
+                )
+            )
         known = sample["waterfall"][2]["rows"]
         if taught and known < 0.95 * taught:
-            found.append(say(f"{self.share(1 - known / taught)} 的样本结果未知而剔除", f"The outcome of {self.share(1 - known / taught)} is not known; they were left out."))
+            found.append(
+                say(
+                    f"{self.share(1 - known / taught)} 的样本结果未知而剔除",
+                    f"The outcome of {self.share(1 - known / taught)} is not known; they were left out.",
+                )
+            )
         return found
 
     def _of_quality(self) -> list[str]:
@@ -493,15 +664,35 @@ class Writing:
         found = []
         folds, later = quality.get("by_fold") or [], quality.get("out_of_time")
         if (quality.get("auc") or 0) > SUSPECT_AUC or (quality.get("ks") or 0) > SUSPECT_KS:
-            found.append(say("排序能力高得可疑：请检查是否有特征泄露结果", "It ranks suspiciously well: look for a feature that knows the outcome."))
+            found.append(
+                say(
+                    "排序能力高得可疑：请检查是否有特征泄露结果",
+                    "It ranks suspiciously well: look for a feature that knows the outcome.",
+                )
+            )
         if folds and max(folds) - min(folds) > 2 * WIDE_FOLDS:
-            found.append(say(f"各折 AUC 相差 {max(folds) - min(folds):.3f}", f"The AUC differs by {max(folds) - min(folds):.3f} between folds."))
+            found.append(
+                say(
+                    f"各折 AUC 相差 {max(folds) - min(folds):.3f}",
+                    f"The AUC differs by {max(folds) - min(folds):.3f} between folds.",
+                )
+            )
         if "bands" in quality and not later:
             found.append(say("没有时间外检验", "It was not judged out of time."))
         if later and quality["auc"] - later["auc"] > LOST_LATER:
-            found.append(say(f"时间外 AUC 低 {quality['auc'] - later['auc']:.3f}", f"Out of time the AUC is {quality['auc'] - later['auc']:.3f} lower."))
+            found.append(
+                say(
+                    f"时间外 AUC 低 {quality['auc'] - later['auc']:.3f}",
+                    f"Out of time the AUC is {quality['auc'] - later['auc']:.3f} lower.",
+                )
+            )
         if (quality.get("calibration_error") or 0) > LOOSE:
-            found.append(say(f"校准误差 {quality['calibration_error']:.3f}：概率只作排序用", f"Calibration error {quality['calibration_error']:.3f}: take its chances as ranks."))
+            found.append(
+                say(
+                    f"校准误差 {quality['calibration_error']:.3f}：概率只作排序用",
+                    f"Calibration error {quality['calibration_error']:.3f}: take its chances as ranks.",
+                )
+            )
         information = [one["information"] for one in self.content.get("card", {}).get("characteristics", ())]
         if len(information) > 1 and max(information) > HEAVY * sum(information):
             found.append(say("一项特征占信息量一半以上", "One characteristic holds more than half of the information."))
@@ -513,10 +704,20 @@ class Writing:
             return []
         found = []
         if not on.later:
-            found.append(say("按评级、客群与公平性的数字来自训练样本", "The figures by grade, by segment and of fairness are of rows that taught it."))
+            found.append(
+                say(
+                    "按评级、客群与公平性的数字来自训练样本",
+                    "The figures by grade, by segment and of fairness are of rows that taught it.",
+                )
+            )
         small = [row for table in on.fairness["tables"] for row in table["rows"] if row["verdict"] == fairness.TOO_FEW]
         if small:
-            found.append(say(f"公平性：{len(small)} 组数据不足，不等于通过", f"Fairness: {len(small)} groups do not have enough data, which is no pass."))
+            found.append(
+                say(
+                    f"公平性：{len(small)} 组数据不足，不等于通过",
+                    f"Fairness: {len(small)} groups do not have enough data, which is no pass.",
+                )
+            )
         if on.fairness["lacking"]:
             names = say("、", ", ").join(name.to(self.language) for name in on.fairness["lacking"])
             found.append(say(f"公平性：未提供{names}", f"Fairness: not told of {names}."))
@@ -529,6 +730,18 @@ class Writing:
              each.approved_by or UNKNOWN, each.reason or UNKNOWN]
             for each in sorted([own, *self.card.others], key=lambda each: (each.registered_on, each.version))
         ]  # fmt: skip
-        heads = [say("版本", "Version"), say("状态", "Status"), say("登记日", "Registered"), say("始于", "Since"), say("批准人", "Approved by"), say("理由", "Reason")]
-        note = say("首个版本随定义文件批准；其后的启用与停用由人裁定", "The first version was approved with its definition; later ones are promoted and retired by people's rulings.")
-        return Section("life", say("生命周期", "Life"), [Block(say("各版本", "Versions"), Table(heads, rows), note=note)])
+        heads = [
+            say("版本", "Version"),
+            say("状态", "Status"),
+            say("登记日", "Registered"),
+            say("始于", "Since"),
+            say("批准人", "Approved by"),
+            say("理由", "Reason"),
+        ]
+        note = say(
+            "首个版本随定义文件批准；其后的启用与停用由人裁定",
+            "The first version was approved with its definition; later ones are promoted and retired by people's rulings.",
+        )
+        return Section(
+            "life", say("生命周期", "Life"), [Block(say("各版本", "Versions"), Table(heads, rows), note=note)]
+        )

@@ -83,7 +83,9 @@ def seen(here: Here, score: Score, versions: Sequence[Version]) -> Seen | Unavai
     read = {name.name for version in versions for name in version.columns}
     for name in sorted(read):
         if names.resolve(name) is None:
-            raise NotAllowed(f"The workspace no longer has '{name}', which {versions[0].score} reads; its rows cannot be built again.")
+            raise NotAllowed(
+                f"The workspace no longer has '{name}', which {versions[0].score} reads; its rows cannot be built again."
+            )
     asked = sorted(read | {each.column for each in (*groups, *protected) if not each.column.startswith("_")})
     wanted = tuple(names[name] for name in asked)
     found = sample(_looked_at(score, wanted), here.engine, here.last_day, book)
@@ -177,8 +179,8 @@ def band(value: Any) -> str:
 def _persons(reader: Reader, known_by: date, grain: str) -> Any | None:
     """key, sex and birth date of each unit, from the records of its customer; None where no record tells either."""
     party = reader.rows("party", known_by)
-    told = [name for name in ("gender", "birth_date") if party is not None and name in party.columns]
-    if not told:
+    told = [] if party is None else [name for name in ("gender", "birth_date") if name in party.columns]
+    if party is None or not told:
         return None
     whose = units(reader, known_by)
     of = whose.parties.join(party.select("system", "party_id", *told), ["system", "party_id"])
