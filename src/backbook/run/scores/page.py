@@ -13,7 +13,7 @@ from backbook.outcome.offline import picture, policy, template
 from backbook.run.scores.card import Card
 from backbook.run.scores.sections import STATUSES, Writing
 
-WIDTH = 1120
+WIDTH, BESIDE = 1120, 640
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -36,7 +36,7 @@ def html(card: Card, language: str) -> str:
         version=card.version.id,
         status=writing.text(STATUSES, card.standing.status),
         sections=writing.sections(),
-        drawn=lambda chart: picture(_drawn(chart, writing), WIDTH),
+        drawn=lambda block: picture(_drawn(block.chart, writing), BESIDE if block.beside else WIDTH),
     )
 
 

@@ -5,8 +5,8 @@ Every limit that it names follows from the version's own figures. The words of b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from backbook.outcome.figures import Text
@@ -16,7 +16,6 @@ from backbook.score import fairness
 from backbook.score.apart import characteristics
 from backbook.score.definition import RULES, TREES, TWO_STAGE
 
-Say = Callable[[str, str], str]
 STATUSES = {
     "champion": Text("在用", "champion"),
     "candidate": Text("候选", "candidate"),
@@ -57,7 +56,10 @@ WHY = {
     "adds hardly anything beside the others": "与其他特征并用时几乎无增量",
     "no tree asks for it": "没有任何树用到",
 }
-FEW_EVENTS, SUSPECT_AUC, SUSPECT_KS, WIDE_FOLDS, LOST_LATER, LOOSE, HEAVY = 300, 0.90, 0.75, 0.02, 0.03, 0.02, 0.5
+# A limit is named from here on: events; AUC and KS that look like a leak; the spread of folds; what is lost out of time;
+# the calibration error; the share of one characteristic in all information.
+FEW_EVENTS, SUSPECT_AUC, SUSPECT_KS, WIDE_FOLDS, LOST_LATER, LOOSE, HEAVY = 300, 0.90, 0.75, 0.04, 0.03, 0.02, 0.5
+MOST_BESIDE = 5
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,22 @@ class Block:
     needs: str = ""
     folded: bool = False
 
+    @property
+    def beside(self) -> bool:
+        """Whether the table is narrow enough to stand beside the picture."""
+        return self.chart is not None and self.table is not None and len(self.table.heads) <= MOST_BESIDE
+
 
 @dataclass(frozen=True)
 class Section:
+    """`figures` are numbers to see at once, `facts` a list of what and its words, `lines` plain sentences."""
+
     id: str
     title: str
     blocks: Sequence[Block] = ()
     facts: Sequence[tuple[str, str]] = ()
-    lines: Sequence[str] = field(default_factory=tuple)
+    lines: Sequence[str] = ()
+    figures: Sequence[tuple[str, str]] = ()
 
 
 class Writing:
@@ -257,7 +267,7 @@ class Writing:
             )
             blocks.append(
                 Block(
-                    say("校准：预期与实际", "Calibration: expected and observed"),
+                    say("校准：预测与实际", "Calibration: expected and observed"),
                     self._bands(bands),
                     ("calibration", self._numbered(bands)),
                     note,
@@ -270,12 +280,12 @@ class Writing:
         blocks += [self._dates()] if quality.get("by_date") else []
         blocks += [self._out_of_time()] if "bands" in quality else []
         blocks += self._on_rows()
-        return Section("performance", say("表现", "Performance"), blocks, facts)
+        return Section("performance", say("表现", "Performance"), blocks, figures=facts)
 
     def _bands(self, bands: Sequence[Mapping[str, Any]]) -> Table:
         say = self.say
         return Table(
-            [say("分段", "Band"), say("样本数", "Rows"), say("预期", "Expected"), say("实际", "Observed")],
+            [say("分段", "Band"), say("样本数", "Rows"), say("预测", "Expected"), say("实际", "Observed")],
             [[str(n), self.count(row["rows"]), self.share(row["expected"]), self.share(row["observed"])] for n, row in enumerate(bands, 1)],
             frozenset({1, 2, 3}),
         )  # fmt: skip
@@ -322,7 +332,7 @@ class Writing:
             say("样本数", "Rows"),
             say("事件", "Events"),
             say("实际", "Observed"),
-            say("预期", "Expected"),
+            say("预测", "Expected"),
             "AUC",
         ]
         return Block(say("按观察日", "By date"), Table(heads, rows, frozenset(range(1, 6))))
@@ -382,7 +392,7 @@ class Writing:
         say = self.say
         few = self.text(VERDICTS, fairness.TOO_FEW)
         return Table(
-            [head, say("样本数", "Rows"), say("事件", "Events"), say("预期", "Expected"), say("实际", "Observed"), say("95% 区间", "95 % interval"), "AUC"],
+            [head, say("样本数", "Rows"), say("事件", "Events"), say("预测", "Expected"), say("实际", "Observed"), say("95% 区间", "95 % interval"), "AUC"],
             [[row[key].to(self.language), self.count(row["rows"]), self.count(row["events"]), self.share(row["expected"]),
               few if row["observed"] is None else self.share(row["observed"]), self.between(row["low"], row["high"]), self.number(row["auc"], 3)]
              for row in rows],
@@ -670,7 +680,7 @@ class Writing:
                     "It ranks suspiciously well: look for a feature that knows the outcome.",
                 )
             )
-        if folds and max(folds) - min(folds) > 2 * WIDE_FOLDS:
+        if folds and max(folds) - min(folds) > WIDE_FOLDS:
             found.append(
                 say(
                     f"各折 AUC 相差 {max(folds) - min(folds):.3f}",

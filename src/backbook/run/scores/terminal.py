@@ -46,7 +46,7 @@ def card(found: Card, language: str) -> Lines:
     lines: Lines = ["", f"{content[language]} · {found.version.id} · {found.standing.status}"]
     for section in writing.sections():
         lines += ["", section.title]
-        lines += [f"  {label}: {_plain(fact)}" for label, fact in section.facts]
+        lines += [f"  {label}: {_plain(fact)}" for label, fact in (*section.figures, *section.facts)]
         lines += [f"  - {_plain(line)}" for line in section.lines]
         for block in section.blocks:
             if not block.folded:
