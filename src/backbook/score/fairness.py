@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
 
 # Below these units a group's rates say nothing: it is shown as not enough data, which is no pass.
 LEAST_UNITS = 30
 # A group of less than this share is judged, and judges nobody (29 CFR 1607.4 leaves such groups out).
 LEAST_SHARE = 0.02
-LEAST_RATIO = 0.80
+LEAST_RATIO = Fraction(4, 5)
 # A difference that chance brings less often than this is taken for one.
 CHANCE = 0.05
 # 1.96 standard errors: the interval holds 95 of 100 times.
@@ -77,7 +78,9 @@ def _judged(cell: Cell, best: Cell | None) -> Treated:
     if cell is not best:
         ratio = rate / (best.favourable / best.units) if best.favourable else None
         chance = two_rates(cell.favourable, cell.units, best.favourable, best.units)
-        verdict = PASS if ratio is None or ratio >= LEAST_RATIO else FLAG if chance < CHANCE else UNSURE
+        # In whole numbers: 720 of 1,000 is four fifths of 900 of 1,000, whatever doubles say.
+        fair = cell.favourable * best.units >= LEAST_RATIO * best.favourable * cell.units
+        verdict = PASS if fair else FLAG if chance < CHANCE else UNSURE
     return Treated(
         level=cell.level,
         units=cell.units,

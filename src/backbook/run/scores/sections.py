@@ -44,7 +44,7 @@ NOT_FOR = {
 }
 VERDICTS = {
     fairness.REFERENCE: Text("对照组", "reference"),
-    fairness.PASS: Text("未见显著差异", "no flag"),
+    fairness.PASS: Text("不低于五分之四", "not below four fifths"),
     fairness.FLAG: Text("显著低于五分之四", "FLAG: below four fifths, and not by chance"),
     fairness.UNSURE: Text("低于五分之四，可能出于偶然", "below four fifths, may be chance"),
     fairness.TOO_FEW: Text("数据不足", "not enough data"),
@@ -578,8 +578,8 @@ class Writing:
         found = on.fairness
         good = ", ".join(found["favourable"])
         line = say(
-            f"有利评级：{good}。各组有利率与最高组之比低于 0.80、且差异显著（p < 0.05）、两组均不少于 30 个样本时标记。受保护信息仅用于本项检查。",
-            f"Favourable grades: {good}. A group is flagged where its rate is below 0.80 of the highest group's, p < 0.05, and both have 30 units or more. Protected facts are used for this check alone.",
+            f"有利评级：{good}。对照组是占比不低于 2% 的各组中有利率最高者；某组与它之比低于 0.80、差异显著（p < 0.05）、两组均不少于 30 个样本时标记。受保护信息仅用于本项检查。",
+            f"Favourable grades: {good}. The reference is the group with the highest rate among those of 2 % of the units or more; another is flagged where its rate is below 0.80 of that, p < 0.05, and both have 30 units or more. Protected facts are used for this check alone.",
         )  # fmt: skip
         blocks = [Block(table["name"].to(self.language), self._treated(table["rows"])) for table in found["tables"]]
         blocks += [
@@ -598,7 +598,7 @@ class Writing:
             say("样本数", "Units"),
             say("有利率", "Favourable"),
             say("95% 区间", "95 % interval"),
-            say("对最高组之比", "Ratio to the highest"),
+            say("与对照组之比", "Ratio to the reference"),
             "p",
             say("平均概率", "Mean chance"),
             say("实际事件率", "Observed"),

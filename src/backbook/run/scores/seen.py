@@ -114,7 +114,7 @@ def seen(here: Here, score: Score, versions: Sequence[Version]) -> Seen | Unavai
             for each in protected
             if each.column in placed or each.column in asked
         ],
-        lacking=[each.name for each in protected if each.column.startswith("_") and each.column not in placed],
+        lacking=_lacking(protected, placed),
     )
 
 
@@ -149,7 +149,7 @@ def _groups(here: Here, score: Score) -> list[Group]:
 
 def _protected(here: Here, score: Score) -> list[Group]:
     """Sex and age band of the records, then every attribute that the bank declares protected."""
-    found = [Group(SEX, Text("性别", "Sex"), SEXES), Group(AGE, Text("年龄段", "Age"), {}, band=True)]
+    found = [Group(SEX, Text("性别", "Sex"), SEXES), Group(AGE, Text("年龄", "Age"), {}, band=True)]
     names = here.frozen.names[score.grain]
     for attribute in here.frozen.attributes:
         prefix = OWNER if attribute.grain == CUSTOMER and score.grain == ACCOUNT else ""
@@ -157,6 +157,16 @@ def _protected(here: Here, score: Score) -> list[Group]:
         if attribute.protected and name is not None:
             found.append(Group(name.name, Text(name.zh, name.en), _named(name), band=name.type in NUMERIC))
     return found
+
+
+def _lacking(protected: Sequence[Group], placed: Mapping[str, Any]) -> list[Text]:
+    """Sex or age where neither a record nor an attribute of that name tells it."""
+    attributes = {words for each in protected if not each.column.startswith("_") for words in each.name}
+    return [
+        each.name
+        for each in protected
+        if each.column in (SEX, AGE) and each.column not in placed and not attributes & {*each.name}
+    ]
 
 
 def _named(name: Any) -> dict[str, Text]:
