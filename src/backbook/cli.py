@@ -562,9 +562,22 @@ def customer_(
     _print(found.as_json() if as_json else [str(page)] if page else terminal.told(found))
 
 
+class _ListByDefault(TyperGroup):
+    """`scores DIR` lists, as `scores DIR list` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if (
+            args
+            and not args[0].startswith("-")
+            and (args[1:2] == [] or (args[1].startswith("-") and args[1] != "--help"))
+        ):
+            args = [args[0], "list", *args[1:]]
+        return super().parse_args(ctx, args)
+
+
 scores = typer.Typer(
+    cls=_ListByDefault,
     no_args_is_help=True,
-    invoke_without_command=True,
     rich_markup_mode=None,
     help="The versions of scores: `scores DIR` lists them; `show`, `compare`; and the acts `promote` and `retire`, each a ruling.",
 )
@@ -574,15 +587,19 @@ Versioned = Annotated[str, typer.Argument(metavar="VERSION", help="its id, such 
 
 
 @scores.callback()
-def _scores(context: typer.Context, directory: Folder, as_of: Of = None, as_json: Json = False) -> None:
+def _scores(context: typer.Context, directory: Folder) -> None:
     context.obj = directory
-    if context.invoked_subcommand is None:
-        # Imported here, as below: what knows scores is large, and few commands need it.
-        from backbook.run.scores import terminal
-        from backbook.run.scores.listed import listed
 
-        rows = listed(Workspace.open(directory), as_of=as_of)
-        _print({"versions": rows} if as_json else terminal.listed(rows))
+
+@scores.command("list")
+def scores_list(context: typer.Context, as_of: Of = None, as_json: Json = False) -> None:
+    """Every version: what it is, since when and on whose word, its figures, and the last level of the watch."""
+    # Imported here, as below: what knows scores is large, and few commands need it.
+    from backbook.run.scores import terminal
+    from backbook.run.scores.listed import listed
+
+    rows = listed(Workspace.open(context.obj), as_of=as_of)
+    _print({"versions": rows} if as_json else terminal.listed(rows))
 
 
 @scores.command("show")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from backbook.run.scores.card import Card
 from backbook.run.scores.sections import STATUSES, Writing
 
 WIDTH, BESIDE = 1120, 640
+CLIP = re.compile(r"\bclip\d+\b")
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -26,7 +28,7 @@ def write_page(path: Path, card: Card, language: str) -> Path:
 
 def html(card: Card, language: str) -> str:
     writing = Writing(card, language)
-    return template("backbook.run.scores", "card.html").render(
+    page = template("backbook.run.scores", "card.html").render(
         language=language,
         policy=policy(),
         title=writing.say("模型卡", "Model card"),
@@ -38,6 +40,9 @@ def html(card: Card, language: str) -> str:
         sections=writing.sections(),
         drawn=lambda block: picture(_drawn(block.chart, writing), BESIDE if block.beside else WIDTH),
     )
+    # The drawing library counts its clips on from picture to picture of the process; here they count from the first.
+    places: dict[str, int] = {}
+    return CLIP.sub(lambda found: f"clip{places.setdefault(found[0], len(places))}", page)
 
 
 def _drawn(chart: tuple[str, Rows], writing: Writing) -> Any:
