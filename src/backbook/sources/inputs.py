@@ -10,6 +10,7 @@ columns = ["acct_no", "amt"]                needed without a header; with one, t
 quote = ""                                  none; the default is the double quote
 null = ["\\\\N"]                              what stands for null besides nothing at all
 sheet = "2026"                              of a workbook; the default is the first
+member = "full/*.csv"                       of a zip that holds several files; the default is all of them
 control = "{stem}.ctl"                      the control file beside each file: {name}, {stem}
 control_layout = ["file", "rows", "sum amt"]
 known_on = "posted_{date}.txt.gz"           the day in the file's name: {date} is 8 digits, or YYYY-MM-DD
@@ -45,6 +46,7 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
     "quote": str,
     "null": (str, list),
     "sheet": str,
+    "member": str,
     "control": str,
     "control_layout": list,
     "control_separator": str,
@@ -70,6 +72,7 @@ class Input:
     quote: str = '"'
     null: tuple[str, ...] = ("",)
     sheet: str | None = None
+    member: str | None = None
     control: str | None = None
     control_layout: tuple[str, ...] = ()
     control_separator: str = "|"
