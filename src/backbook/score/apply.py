@@ -64,9 +64,10 @@ def compiled(version: Version) -> dict[str, Expression]:
     names = version.names
     found: dict[str, Expression] = {}
     for column, type, text in version.steps:
-        if version.population is not None:
-            text = f"case when {version.population} then {text} else null end"
-        found[column] = parse(text, names, expect=type)
+        expression = parse(text, names, expect=type)
+        if version.population is not None and not expression.reads & found.keys():
+            expression = parse(f"case when {version.population} then {text} else null end", names, expect=type)
+        found[column] = expression
         names = names.with_names([Name(column, type)])
     return found
 
@@ -103,7 +104,7 @@ def for_one(version: Version) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         for column, step in steps.items():
             values[column] = step(values)
         given = dict.fromkeys(COLUMNS) | {"score": version.score, "version": version.id}
-        given |= {column: values[column] for column in steps}
+        given |= {column: values[column] for column in steps if column in COLUMNS}
         lost = sorted((key(row) for key in keys), reverse=True)[:REASONS] if given["points"] is not None else []
         for place, key in enumerate(lost, 1):
             given[f"reason_{place}"] = codes[BINS - 1 - key % BINS] if key > 0 else None

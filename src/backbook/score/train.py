@@ -58,7 +58,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         | {
             "reason_keys": keys,
             "reasons": [reason(one, bin) for one, bin in listed],
-            "card": card_content(card, [*((name, CONSTANT) for name in seen.constant), *card.left_out]),
+            "card": card_content(card, constant_or_left(seen, card)),
         }
     )
 
@@ -73,7 +73,7 @@ class Judged:
         self.every = np.arange(len(sample.target))
         self.days = range(len(sample.observed))
         self.codes: dict[str, Codes] = {}
-        self.cards, self.odds = self._out_of_fold(self.days, self.every)
+        self.cards, self.odds = self.out_of_fold(self.days, self.every)
 
     def _fit(self, folds: Collection[int], days: Collection[int]) -> Card:
         """The card taught by the rows of these folds and days."""
@@ -101,7 +101,7 @@ class Judged:
             columns = self.sample.columns(new[first : first + AT_ONCE])
             self.codes |= {name: self.seen.by_name[name].grid.codes(columns[name]) for name in columns.column_names}
 
-    def _out_of_fold(self, days: Collection[int], asked: npt.NDArray[Any]) -> tuple[list[Card], Floats]:
+    def out_of_fold(self, days: Collection[int], asked: npt.NDArray[Any]) -> tuple[list[Card], Floats]:
         """A card per fold from the other folds' rows of `days`, and the odds it gives to those of `asked` in its fold."""
         fold, cards, odds = self.sample.fold, [], np.full(len(self.every), np.nan)
         for number in range(self.score.folds):
@@ -122,7 +122,7 @@ class Judged:
     def chances_out_of_time(self) -> Floats:
         """Of the last date's rows, by cards taught on earlier dates and by other people; not a number elsewhere."""
         asked = self.every[self.sample.day == len(self.sample.observed) - 1]
-        cards, odds = self._out_of_fold(self.days[:-1], asked)
+        cards, odds = self.out_of_fold(self.days[:-1], asked)
         return self._chances(cards, odds, asked)
 
     def _chances(self, cards: Sequence[Card], odds: Floats, rows: npt.NDArray[Any]) -> Floats:
@@ -136,6 +136,11 @@ class Judged:
 
 
 # ── what is kept ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def constant_or_left(seen: Seen, card: Card) -> list[tuple[str, str]]:
+    """Features that are not on the card, and why."""
+    return [*((name, CONSTANT) for name in seen.constant), *card.left_out]
 
 
 def card_content(card: Card, left_out: Sequence[tuple[str, str]]) -> dict[str, Any]:
