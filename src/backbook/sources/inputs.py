@@ -15,6 +15,7 @@ control = "{stem}.ctl"                      the control file beside each file: {
 control_layout = ["file", "rows", "sum amt"]
 known_on = "posted_{date}.txt.gz"           the day in the file's name: {date} is 8 digits, or YYYY-MM-DD
 delivery = "increment"                      only new or changed files are read; the default is extract
+table = "attribute"                         its columns bear the contract's own names: no mapping is needed
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
     "control_separator": str,
     "known_on": str,
     "delivery": str,
+    "table": str,
 }
 VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -78,6 +80,7 @@ class Input:
     control_separator: str = "|"
     known_on: str | None = None
     delivery: str = "extract"
+    table: str | None = None
     line: int | None = field(default=None, compare=False)
 
     def canonical(self) -> dict[str, Any]:
