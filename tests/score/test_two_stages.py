@@ -65,7 +65,7 @@ def test_the_second_stage_is_taught_by_those_who_passed_the_first(version: Versi
 
 def test_the_chance_of_the_whole_way_is_the_product_and_comes_true(engine: Engine, version: Version) -> None:
     table = engine.table(arrow(people())).drop("worst_dpd")
-    given = engine.rows(apply(version, table).order_by("account_id"))
+    given = engine.rows(apply(version, table, engine).order_by("account_id"))
     chances = np.array([row["probability"] for row in given])
     came = np.array(people()["worst_dpd"]) > 30
     assert abs(chances.mean() - came.mean()) < 0.01
@@ -85,7 +85,7 @@ def test_the_book_and_the_single_customer_get_the_same_answer_in_two_stages(engi
     table = engine.table(arrow(people(200))).drop("worst_dpd")
     one = for_one(version)
     profile = {row["account_id"]: row for row in engine.rows(table)}
-    for row in engine.rows(apply(version, table)):
+    for row in engine.rows(apply(version, table, engine)):
         assert one(profile[row.pop("account_id")]) == row
 
 

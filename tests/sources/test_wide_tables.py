@@ -165,6 +165,18 @@ def test_the_same_word_on_a_later_day_is_kept_where_its_day_matters(bank, declar
     assert bank.values("attribute.tags", "salary_band", date(2026, 9, 15)) == ["A"]
 
 
+def test_a_column_that_is_declared_later_is_read_again_for_what_was_left_out(bank) -> None:
+    """Else only what changed would ever have been told, and everybody would seem to have left."""
+    people(bank)
+    bank.mapping("attribute.tags", "select 'bank' as system, id as party_id, known_on, salary_band from tags")
+    bank.file("tags.csv", MONTHS)
+    bank.load()
+    assert len(bank.lake_rows("attribute.tags")) == 1
+    bank.attributes(FLAG)
+    bank.load()
+    assert len(bank.lake_rows("attribute.tags")) == 3
+
+
 def test_an_outcome_without_a_day_is_told_by_each_delivery_and_a_value_only_by_a_new_one(bank) -> None:
     people(bank)
     bank.mapping("attribute.tags", "select 'bank' as system, id as party_id, salary_band from tags")

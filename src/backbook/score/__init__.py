@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from backbook.engine import Engine
+from backbook.score import train_trees
 from backbook.score.apply import apply, columns, for_one
-from backbook.score.definition import EXPRESSION, SCORECARD, TWO_STAGE, Score
+from backbook.score.definition import EXPRESSION, RULES, SCORECARD, TREES, TWO_STAGE, Score
 from backbook.score.reading import Columns, read_scores, score_names
 from backbook.score.registry import Unavailable, Version, champion, register
+from backbook.score.rulebook import train_rules
 from backbook.score.target import Book, Sample, sample
 from backbook.score.train import train
 from backbook.score.two_stage import train_two_stage
@@ -42,6 +44,8 @@ __all__ = [
 # How each method is taught by a sample.
 TEACH: Mapping[str, Callable[[Score, Sample], Version | Unavailable]] = {
     SCORECARD: train,
+    RULES: train_rules,
+    TREES: train_trees.train,
     TWO_STAGE: train_two_stage,
 }
 

@@ -176,6 +176,13 @@ class Score:
         return frozenset(each.name for each in (*self.features, *self.used))
 
     @property
+    def learns_from(self) -> frozenset[str]:
+        """The profile columns of a past day by which it draws its units and learns."""
+        drawn = (self.population, self.exclusions)
+        read = frozenset[str]().union(*(each.reads for each in drawn if each is not None))
+        return read | {feature.name for feature in self.features}
+
+    @property
     def outcomes(self) -> frozenset[str]:
         """The outcomes that its target is made of."""
         read = (self.target, self.first, self.indeterminate)

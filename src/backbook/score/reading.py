@@ -165,7 +165,7 @@ class _Reading:
             "target": target,
             "exclusions": self._parse("exclusions", names, Type.YESNO),
             "indeterminate": indeterminate,
-            "gap_months": self._gap([each for each in (target, first, indeterminate) if each is not None]),
+            "gap_months": self._gap([each for each in (target, first) if each is not None]),
             "observations": self._observations(),
             "features": features,
             "asked": asked,
@@ -183,7 +183,7 @@ class _Reading:
         }
 
     def _gap(self, read: Sequence[Expression]) -> int:
-        """The least gap that is asked for, which every outcome with a window must keep."""
+        """The least gap that is asked for, which every outcome of the target must keep; who is left out may be told sooner."""
         least = self._whole("gap_months", 0, 60, 0)
         for outcome in sorted(frozenset().union(*(each.reads for each in read))):
             found = self.columns.gaps.get(outcome)

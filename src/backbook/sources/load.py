@@ -86,7 +86,8 @@ class _Load:
         self.attributes, self.scratch, self.tell = attributes, scratch, tell
         self.engine: Engine = workspace.engine
         self.head: Head = writer.head
-        self.log = Log.read(self.engine, self.head, inputs)
+        dated = [one.id for one in attributes.values() if one.valid_days or one.purpose == OUTCOME]
+        self.log = Log.read(self.engine, self.head, inputs, dated)
         # Whoever loads for an earlier date than the last load still knows what was known then.
         self.horizon = Horizon.of(max(as_of, self.log.last_day or as_of), workspace.settings.timezone)
         self.raw: dict[str, Raw] = {}
