@@ -13,6 +13,7 @@ import ibis
 
 from backbook.customer import profile as profiles
 from backbook.customer import segments, tags
+from backbook.customer.availability import missing_definitions, never_true
 from backbook.customer.clusters import Clusters
 from backbook.customer.definition import Feature
 from backbook.customer.order import Link
@@ -20,11 +21,14 @@ from backbook.customer.passes import IBIS
 from backbook.customer.profile import OWNER, Profile
 from backbook.customer.reader import Reader
 from backbook.engine import Engine
+from backbook.expressions import Expression
+from backbook.expressions.nodes import Node
 from backbook.run.freeze import Frozen
 from backbook.score.apply import apply, columns
-from backbook.score.definition import Score
+from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Version
 from backbook.score.target import observation_dates
+from backbook.sources.attributes import Attribute
 
 # Windows begin to be known with these; other tables are states, or thin.
 FACTS = ("statement", "transaction", "balance")
@@ -40,6 +44,8 @@ class Book:
         # Days that several scores look at, each built once for all of them (`foresee`).
         self._built: dict[date, tuple[frozenset[str], Profile]] = {}
         self._became: dict[tuple[str, date, date], Any] = {}
+        self._lacking: dict[date, Mapping[str, str]] = {}
+        self._lacking_later: dict[tuple[date, date], Mapping[str, str]] = {}
 
     def foresee(self, scores: Sequence[Score], as_of: date) -> None:
         """Build each past day that several of these scores will ask for: once, with all that any of them reads.
@@ -59,6 +65,32 @@ class Book:
                     ends = frozenset[str]().union(*(score.outcomes for score in together if score.grain == grain))
                     later = self._later(grain, day, as_of, ends, None)
                     self._became[grain, day, as_of] = self.reader.engine.cached(later)
+
+    def needs(self, score: Score, as_of: date) -> str:
+        """What the bank does not deliver, for want of which nobody is in the score's population or has its event.
+
+        Empty where nothing is wanting. Told before anything is built.
+        """
+        days = observation_dates(score, as_of, self) if score.method in TAUGHT else []
+        if not days:
+            return ""
+        profile, later = self._missing(days[-1]), self._missing_later(days[-1], as_of)
+        found = _wanting(score.population, profile)
+        for condition in (score.target, score.first, score.indeterminate):
+            found += _wanting(condition, later)
+        return "; ".join(dict.fromkeys(found))
+
+    def _missing(self, day: date) -> Mapping[str, str]:
+        if day not in self._lacking:
+            missing = missing_definitions(self.frozen.features, self.frozen.attributes, self.reader, day)
+            self._lacking[day] = {each.id: each.needs for each in missing}
+        return self._lacking[day]
+
+    def _missing_later(self, day: date, known_by: date) -> Mapping[str, str]:
+        if (day, known_by) not in self._lacking_later:
+            missing = missing_definitions(self.frozen.outcomes, [], self.reader, day, known_by=known_by)
+            self._lacking_later[day, known_by] = {each.id: each.needs for each in missing}
+        return self._lacking_later[day, known_by]
 
     def profile(self, grain: str, on: date, columns: Collection[str], units: Any | None = None) -> Any:
         """The named profile columns as known on that day, of the given units or of all."""
@@ -98,9 +130,18 @@ class Book:
         )
 
     def outcomes_end(self, grain: str, on: date, columns: Collection[str]) -> date:
-        """The last day that the named outcomes look at; the next day where only an attribute tells."""
+        """The last day that the named outcomes look at; of an attribute, the day by which it is told."""
         ends = [feature.window.last(on) for feature in self._outcomes(columns) if feature.window is not None]
+        ends += [self._told(attribute, on) for attribute in self.frozen.attributes if attribute.id in set(columns)]
         return max(ends, default=on + timedelta(days=1))
+
+    def _told(self, attribute: Attribute, on: date) -> date:
+        """When an outcome of a wide table is told: after its days, or when that table next says anything."""
+        if attribute.valid_days is not None:
+            return on + timedelta(days=attribute.valid_days)
+        tables = [self.reader.wide_table_of(frozenset([attribute.id]))]
+        days = [self.reader.next_day(table, on) for table in tables if table is not None]
+        return next((day for day in days if day is not None), date.max)
 
     def first_day(self) -> date | None:
         """The day before which nothing is known of the book."""
@@ -152,7 +193,7 @@ def extended(
         profile = segments.apply([each for each in placed if not isinstance(each, Clusters)], profile)
         for link in ready:
             if link.kind == "score":
-                profile = scored(profile, frozen, link.id, versions, engine)[0]
+                profile = scored(profile, frozen, link.id, versions, engine, reasons=False)[0]
         waiting = [link for link in waiting if link not in ready]
     return profile
 
@@ -165,6 +206,7 @@ def scored(
     engine: Engine,
     *,
     keep: Callable[[Any], Any] = lambda table: table,
+    reasons: bool = True,
 ) -> tuple[Profile, Any | None]:
     """The profile with one score's columns, and the score's own table; null columns where it is not available.
 
@@ -176,8 +218,21 @@ def scored(
         rows = profile.at(score.grain)
         nothing = {name.name: ibis.null(IBIS[name.type]) for name in score.yields}
         return profile.with_columns(score.grain, nothing, rows), None
-    given = keep(apply(version, profile.rows(score.grain, score.reads), engine))
+    given = keep(apply(version, profile.rows(score.grain, score.reads), engine, reasons=reasons))
     return profile.joined(score.grain, columns(version, given)), given
+
+
+def _wanting(condition: Expression | None, lacking: Mapping[str, str]) -> list[str]:
+    """What the columns need for want of which a condition holds for nobody."""
+    return [] if condition is None else [lacking[_bare(name)] for name in _lost(condition.node, lacking)]
+
+
+def _lost(node: Node, lacking: Mapping[str, str]) -> list[str]:
+    """The lacking names of the parts for whose sake the condition is never true."""
+    names = sorted(name for name in node.reads if _bare(name) in lacking)
+    if not never_true(node, names):
+        return []
+    return [name for arg in node.args for name in _lost(arg, lacking)] if node.op in ("and", "or") else names
 
 
 def _bare(name: str) -> str:
