@@ -18,7 +18,7 @@ from backbook.engine import Engine
 from backbook.errors import BadData
 from backbook.expressions import Name, Type
 from backbook.score import Score, Unavailable, Version, apply, for_one, make, sample, trees
-from backbook.score.apply_trees import INSIDE, asked, forest, one_row
+from backbook.score.apply_trees import INSIDE, LEAST_MOVE, asked, forest, one_row
 from backbook.score.counting import Grid
 from backbook.score.target import Sample
 from backbook.score.train_trees import Judged
@@ -277,7 +277,7 @@ def test_reasons_are_what_moved_the_customer_most_towards_the_event(engine: Engi
     for place, row in enumerate(given):
         told = [row[f"reason_{n}"] for n in range(1, 5)]
         best = sorted(range(len(names)), key=lambda one: -moved[place, one])[:4]
-        expected = [names[one] if moved[place, one] > 0 else None for one in best]
+        expected = [names[one] if moved[place, one] > LEAST_MOVE else None for one in best]
         assert [code and code.partition(":")[0] for code in told] == expected
 
 
