@@ -22,8 +22,10 @@ from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
+from backbook.score.reference import reference
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative
+from backbook.score.stability import steady
 from backbook.score.target import Sample
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +46,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         judged = Judged(score, sample, seen)
         card, chances = judged.card(), judged.chances()
         found = figures(score, sample, chances, judged.chances_out_of_time)
+        given = judged.given(card)
     if not card.characteristics:
         return Unavailable("score", score.id, NOTHING)
     keys, listed = formula.reason_keys(card)
@@ -58,6 +61,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
             "reason_keys": keys,
             "reasons": [reason(one, bin) for one, bin in listed],
             "card": card_content(card, constant_or_left(seen, card)),
+            "reference": reference(score, sample, [seen.by_name[one.name.name] for one in card.characteristics], given),
         }
     )
 
@@ -78,18 +82,20 @@ class Judged:
         """The card taught by the rows of these folds and days."""
         score, sample = self.score, self.sample
         rows = self.every[np.isin(sample.fold, list(folds)) & np.isin(sample.day, list(days))]
+        kept, unsteady = steady(self.seen.tallies, folds, days)
         found = binnings(
-            [tally.grid for tally in self.seen.tallies],
-            {name: tally.counts(folds, days) for name, tally in self.seen.by_name.items()},
+            [tally.grid for tally in kept],
+            {tally.grid.name.name: tally.counts(folds, days) for tally in kept},
             monotone=score.monotone,
             rules=self.rules,
         )
         events = int(sample.target[rows].sum())
         self._code(informative(found, events, len(rows) - events, self.rules.repeats))
-        return fit(
+        card = fit(
             found, self.names, self.codes, sample.target, rows, scale=score.points,
             most_features=score.most_features, repeats=self.rules.repeats,
         )  # fmt: skip
+        return replace(card, left_out=(*unsteady, *card.left_out))
 
     def _code(self, names: Sequence[str]) -> None:
         """Fetch the fine codes of features that have not been needed yet; the weak ones never are."""
@@ -111,6 +117,10 @@ class Judged:
     def card(self) -> Card:
         intercept, slope = correction(self.odds, self.sample.target)
         return self._fit(range(self.score.folds), self.days).calibrated(intercept, slope)
+
+    def given(self, card: Card) -> Floats:
+        """The chances that this card gives to all rows, as it will give them to the book."""
+        return card.chances(card.points(self.codes, self.every))
 
     def chances(self) -> Floats:
         """Of every row, by a card that had not seen it."""
