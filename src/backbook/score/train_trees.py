@@ -34,7 +34,7 @@ Wholes = npt.NDArray[np.int64]
 UNASKED = "no tree asks for it"
 # A forest stopped early says less than it knows, so its odds may be stretched further than those of a card.
 STRETCH = (0.05, 4.0)
-# Two folds are asked while settings are chosen: all five took more than twice as long and chose no better.
+# So many folds are asked while settings are chosen; the figures ask all of them.
 ASKED_FOLDS = 2
 # What a forest gains on rows it had not seen must exceed this many standard errors over folds, or it says nothing.
 SURE = 2.0
