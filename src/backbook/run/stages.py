@@ -156,7 +156,8 @@ def profile(way: Way) -> dict[str, Any]:
             frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
         )
         whole = _kept(
-            way.engine, extended(plain, early, frozen, {}, {each.id for each in missing if each.kind == "tag"})
+            way.engine,
+            extended(plain, early, frozen, {}, way.engine, {each.id for each in missing if each.kind == "tag"}),
         )
         of_ties = {"tie": tied.tie, "tie_group": tied.group, "tie_crowd": tied.crowd}
         for table, (rows, order) in who.tables.items():
@@ -185,20 +186,24 @@ def train(way: Way) -> dict[str, Any]:
     found: dict[str, Any] = {}
     lacking: list[dict[str, str]] = []
     anew = way.walked == ("train",)
-    for link in way.frozen.order:
-        if link.kind != "score":
-            continue
-        score = way.frozen.score(link.id)
-        version: Version | Unavailable | None = None if anew else fitting(way, score)
-        if version is None:
-            way.progress(score.en)
-            with way.engine.scope():
-                version = _made(way, score, book)
-        if isinstance(version, Unavailable):
-            lacking.append({"what": f"score {score.id}", "needs": version.needs})
-        elif version is not None:
-            way.versions[score.id] = version
-            found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
+    scores = [way.frozen.score(link.id) for link in way.frozen.order if link.kind == "score"]
+    fitted = {score.id: None if anew else fitting(way, score) for score in scores}
+    needs = {score.id: book.needs(score, way.as_of) for score in scores if fitted[score.id] is None}
+    with way.engine.scope():
+        book.foresee([score for score in scores if score.method in TAUGHT and needs.get(score.id) == ""], way.as_of)
+        for score in scores:
+            version: Version | Unavailable | None = fitted[score.id]
+            if version is None and needs[score.id]:
+                version = Unavailable("score", score.id, needs[score.id])
+            elif version is None:
+                way.progress(score.en)
+                with way.engine.scope():
+                    version = _made(way, score, book)
+            if isinstance(version, Unavailable):
+                lacking.append({"what": f"score {score.id}", "needs": version.needs})
+            elif version is not None:
+                way.versions[score.id] = version
+                found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
     way.publish("train")
     return {"scores": found, "not_available": lacking}
 
@@ -221,13 +226,13 @@ def score(way: Way) -> dict[str, Any]:
             # Up to the next score or search for groups; what stands between is added in one go.
             until = next((place for place, link in enumerate(waiting) if link.kind in LEARNED), len(waiting))
             if until:
-                whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions))
+                whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions, engine))
             for link in waiting[until : until + 1]:
                 if link.kind == "cluster":
                     whole = _grouped(way, whole, link, groups)
                     continue
                 # A score is narrow: it is kept alone and joined, and the wide table is written once for all.
-                whole, table = scored(whole, frozen, link.id, way.versions, keep=engine.cached)
+                whole, table = scored(whole, frozen, link.id, way.versions, engine, keep=engine.cached)
                 if table is not None:
                     given.append(table.rename(unit=KEY[frozen.score(link.id).grain]))
             waiting = waiting[until + 1 :]

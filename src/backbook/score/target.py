@@ -129,7 +129,7 @@ def sample(score: Score, engine: Engine, as_of: date, book: Book) -> Sample | Un
     target, first = (rows[name].to_numpy(zero_copy_only=False).astype(bool) for name in (EVENT, FIRST))
     persons = rows[PERSON].to_pylist()
     fold = folds(persons, target, score.folds)
-    numbered = rows.drop_columns([PERSON, FIRST]).append_column(ROW, pa.array(np.arange(len(target))))
+    numbered = rows.drop_columns([PERSON]).append_column(ROW, pa.array(np.arange(len(target))))
     numbered = numbered.append_column(FOLD, pa.array(fold.astype(np.int16)))
     people = len(set(persons))
     return Sample(
@@ -201,11 +201,13 @@ def became(score: Score, engine: Engine, as_of: date, book: Book, day: date) -> 
     units = engine.cached(drawn.select(score.key, **{PERSON: person, EXCLUDED: _holds(score.exclusions, drawn)}))
     later = book.outcomes(score.grain, day, as_of, score.outcomes, units.select(score.key))
     assert score.target is not None
+    first = ibis.literal(True) if score.first is None else score.first.ibis(later)
     turned = later.select(
         _key=later[score.key],
         **{
-            EVENT: score.target.ibis(later),
-            FIRST: ibis.literal(True) if score.first is None else score.first.ibis(later),
+            # The whole way is gone by those who passed the first stage too.
+            EVENT: score.target.ibis(later) & first,
+            FIRST: first,
             BETWEEN: _holds(score.indeterminate, later),
         },
     )
