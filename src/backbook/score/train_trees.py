@@ -22,7 +22,7 @@ from backbook.score.definition import Score
 from backbook.score.explain import standing_reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
-from backbook.score.reference import reference
+from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.target import Sample
 from backbook.score.train import CONSTANT, NOTHING
@@ -54,6 +54,8 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
     forest = judged.forest(codings)
     used = [one.name for one in forest.codings]
     said = content(score, sample, steps(score), found, used, ["lightgbm"])
+    # Trees know the rows that taught them: a new row gets a chance such as these rows got out of fold.
+    said = referred(said, score, sample, seen, used, chances)
     return Version(
         said
         | {
@@ -64,7 +66,6 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
                 *({"feature": one.name.name, "why": UNASKED} for one in codings if one.name not in used),
             ],
             "reasons": [standing_reason(one.name, standing) for one in forest.codings for standing in one.standings],
-            "reference": reference(score, sample, [seen.by_name[name.name] for name in used], chances),
         }
     )
 
