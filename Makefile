@@ -15,7 +15,7 @@ DATES_demo := --from 2026-08-31 --to 2026-10-31 --every month
 DATES_taiwan := --as-of 2005-10-31
 DATES_cmb := --as-of 2019-06-30
 
-.PHONY: demo test check bench bundle lock docs pictures clean help
+.PHONY: demo test check bench peers bundle lock docs pictures clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,13 @@ check: .venv/dev.stamp  ## formatting, types, layers
 bench: .venv/dev.stamp  ## figures for docs/benchmarks.md: all, or ONLY=NAME
 	@for file in $(if $(ONLY),bench/$(ONLY).py,$(sort $(wildcard bench/*.py))); do $(BIN)/python $$file || exit 1; done
 
+peers: build/peers/stamp  ## libraries that the benchmarks measure against, in a place of their own
+
+build/peers/stamp: requirements/peers.txt
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	@touch $@
+
 bundle: .venv/run.stamp  ## wheel and locked wheels for a machine without a network: build/bundle
 	@rm -rf build/bundle && mkdir -p build/bundle/wheels
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/bundle .
@@ -51,6 +58,7 @@ lock: .venv/dev.stamp  ## choose and lock versions anew, for every platform, wit
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml --group dev -o requirements/dev.txt
+	printf 'optbinning==1.0.0\nhighspy<1.15\npyarrow\n' | $(BIN)/uv pip compile $(LOCKED) - -o requirements/peers.txt
 	printf 'hatchling\neditables\n' | $(BIN)/uv pip compile $(LOCKED) - -o requirements/build.txt
 LOCKED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade
 

@@ -103,7 +103,7 @@ def run_(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Walk the whole way for one business date, or for several: load, profile, train, score, decide, report."""
+    """Walk the whole way for one business date, or for several: load, profile, train, score, watch, decide, report."""
     if (as_of is None) == (since is None) or (since is None) != (until is None):
         raise typer.BadParameter("Give either --as-of DATE, or --from DATE and --to DATE.")
     dates = run.dates(since, until, every.value) if since and until else [as_of] if as_of else []
@@ -131,6 +131,7 @@ _stage("load", "Read what the bank's systems delivered into the lake; rows that 
 _stage("profile", "Build what is known of each account and customer on a date: features, tags, segments.")
 _stage("train", "Train every score of the workspace anew on honest past observation dates.")
 _stage("score", "Apply the registered version of every score to the profile of a date.")
+_stage("watch", "Hold every score of a date against its training, and its earlier scores against what came true.")
 _stage("decide", "Decide for each account under every strategy, with reasons, and write the lists.")
 _stage("report", "Write the report of a date from what its run left in the lake.")
 

@@ -60,7 +60,7 @@ def strange(count: int) -> dict[str, Any]:
 def test_the_book_and_the_single_customer_get_the_same_answer(engine: Engine, trained: Version) -> None:
     profile = engine.table(arrow(strange(2000)))
     one = for_one(trained)
-    answers = {row.pop("account_id"): row for row in engine.rows(apply(trained, profile))}
+    answers = {row.pop("account_id"): row for row in engine.rows(apply(trained, profile, engine))}
     for row in engine.rows(profile):
         assert answers[row["account_id"]] == one(row)
 
@@ -68,7 +68,7 @@ def test_the_book_and_the_single_customer_get_the_same_answer(engine: Engine, tr
 def test_the_expressions_say_what_the_bins_say(engine: Engine, trained: Version) -> None:
     profile = strange(2000)
     table = engine.table(arrow(profile))
-    given = {row["account_id"]: row for row in engine.rows(apply(trained, table))}
+    given = {row["account_id"]: row for row in engine.rows(apply(trained, table, engine))}
     card = trained.content["card"]
     for row in engine.rows(table):
         got = card["start"] + sum(_bin(one, row[one["name"]])["points"] for one in card["characteristics"])
@@ -101,7 +101,7 @@ def _below(value: Any, end: str | None) -> bool:
 
 def test_reasons_are_the_characteristics_that_lost_most_points(engine: Engine, trained: Version) -> None:
     table = engine.table(arrow(strange(500)))
-    given = {row["account_id"]: row for row in engine.rows(apply(trained, table))}
+    given = {row["account_id"]: row for row in engine.rows(apply(trained, table, engine))}
     for row in engine.rows(table):
         lost = []
         for place, one in enumerate(trained.content["card"]["characteristics"]):
@@ -126,7 +126,7 @@ def test_units_outside_the_population_get_no_score(engine: Engine) -> None:
     made = make(score(population="balance > 1000"), engine, AS_OF, PaperBook(engine, rows(3000)))
     assert isinstance(made, Version)
     table = engine.table(arrow(rows(200, seed=3)))
-    given = {row["account_id"]: row for row in engine.rows(apply(made, table))}
+    given = {row["account_id"]: row for row in engine.rows(apply(made, table, engine))}
     for row in engine.rows(table):
         scored = given[row["account_id"]]
         inside = row["balance"] > 1000
@@ -136,11 +136,11 @@ def test_units_outside_the_population_get_no_score(engine: Engine) -> None:
 
 def test_a_column_that_is_missing_at_scoring_is_refused_by_name(engine: Engine, trained: Version) -> None:
     with pytest.raises(BadData, match="reads late, which the profile does not have"):
-        apply(trained, engine.table(arrow(rows(10)).drop_columns(["late"])))
+        apply(trained, engine.table(arrow(rows(10)).drop_columns(["late"])), engine)
 
 
 def test_the_profile_gains_the_columns_that_the_definition_promised(engine: Engine, trained: Version) -> None:
-    given = engine.cached(apply(trained, engine.table(arrow(rows(20)))))
+    given = engine.cached(apply(trained, engine.table(arrow(rows(20))), engine))
     assert given.columns == ("account_id", *COLUMNS)
     assert columns(trained, given).columns == (
         "account_id", "behaviour_points", "behaviour_probability", "behaviour_grade",
@@ -174,7 +174,7 @@ def test_an_amount_is_graded_at_stated_amounts_or_at_shares_of_the_book(
     (found,), _ = read_scores([value(**changes)], book_columns(Name("behaviour_probability", Type.NUMBER)))
     made = make(found, engine, AS_OF, Book(engine, {}))
     assert isinstance(made, Version)
-    given = engine.rows(apply(made, engine.table(AMOUNTS)).order_by("account_id"))
+    given = engine.rows(apply(made, engine.table(AMOUNTS), engine).order_by("account_id"))
     # A tenth of the balance, less nine tenths of the chance of loss times the balance.
     amounts = [Decimal("100.00"), Decimal("110.00"), Decimal("400.00"), None, None]
     assert [row["amount"] for row in given] == [
@@ -206,10 +206,10 @@ def test_nothing_is_registered_for_what_is_not_available(engine: Engine) -> None
     assert isinstance(found, Unavailable) and found.kind == "score" and found.id == "behaviour"
 
 
-def test_scoring_compiles_for_spark_too(trained: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scoring_compiles_for_spark_too(engine: Engine, trained: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ibis reads this option of Spark's own back end, which is not installed here.
     monkeypatch.setattr(type(ibis.options), "pyspark", SimpleNamespace(treat_nan_as_null=False), raising=False)
     types = {name.name: name.type for name in trained.columns}
     kinds = {Type.NUMBER: "float64", Type.WHOLE: "int64", Type.MONEY: "decimal(18, 2)", Type.TEXT: "string"}
     table = ibis.table({"account_id": "string", **{name: kinds[type] for name, type in types.items()}}, name="profile")
-    assert "behaviour" in ibis.to_sql(apply(trained, table), dialect="pyspark")
+    assert "behaviour" in ibis.to_sql(apply(trained, table, engine), dialect="pyspark")

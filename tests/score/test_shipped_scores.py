@@ -115,7 +115,7 @@ def test_every_direction_that_was_asked_holds(taiwan: Any, trained: Version) -> 
 @needs_data
 def test_every_client_gets_points_a_grade_and_a_reason(taiwan: Any, trained: Version) -> None:
     workspace, score, book = taiwan
-    rows = workspace.engine.rows(apply(trained, book.profile("account", AS_OF, score.reads)))
+    rows = workspace.engine.rows(apply(trained, book.profile("account", AS_OF, score.reads), workspace.engine))
     assert len(rows) == 30_000
     assert all(row["points"] is not None and row["grade"] in "ABCDE" for row in rows)
     assert {row["reason_1"] for row in rows} <= {each["code"] for each in trained.content["reasons"]} | {None}

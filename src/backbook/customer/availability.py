@@ -137,9 +137,13 @@ def missing_definitions(
     reader: Reader,
     as_of: date,
     *more: Any,
+    known_by: date | None = None,
 ) -> list[Missing]:
-    """All that this bank's data make impossible at `as_of`: features, attributes, and `more` (tags, segments)."""
-    found = not_available(features, reader, as_of)
+    """All that this bank's data make impossible at `as_of`: features, attributes, and `more` (tags, segments).
+
+    Outcomes look ahead of `as_of`, and are those known by a later day.
+    """
+    found = not_available(features, reader, as_of, known_by=known_by)
     found += [
         Missing("attribute", id_, f"`attribute` with {id_}")
         for id_ in not_delivered([one for one in attributes if one.purpose != "outcome"], reader)

@@ -196,9 +196,12 @@ def _owned(rows: Any, contract: Table, grain: str, whose: Units) -> Any:
 
 
 def _of_customers(rows: Any, contract: Table, whose: Units) -> Any:
-    """By account where the row names one, else by line, else by party record."""
+    """By account where the row names one, else by line, else by party record.
+
+    An account is its debtor's, by party record: one that is opened later is not among the accounts of the day.
+    """
     accounts, ways = whose.accounts, []
-    if "account_id" in contract:
+    if "account_id" in contract and contract.name != "account":
         owner = accounts.select(_account="account_id", _by_account="customer_id")
         rows = rows.left_join(owner, rows.account_id == owner["_account"]).drop("_account")
         ways.append("_by_account")
@@ -207,7 +210,7 @@ def _of_customers(rows: Any, contract: Table, whose: Units) -> Any:
         owner = lines.group_by(_line=lines.line_id).agg(_by_line=lines.customer_id.min())
         rows = rows.left_join(owner, rows.line_id == owner["_line"]).drop("_line")
         ways.append("_by_line")
-    if "party_id" in contract and contract.name != "account":
+    if "party_id" in contract:
         owner = whose.parties.select(_system="system", _party="party_id", _by_party="customer_id")
         rows = rows.left_join(owner, [rows.system == owner["_system"], rows.party_id == owner["_party"]])
         rows = rows.drop("_system", "_party")

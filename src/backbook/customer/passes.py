@@ -74,7 +74,7 @@ class Pass:
         event = self.event(feature)
         whole = first == self.begins and feature.dated is None
         tests = [] if whole else [event >= moment(event, first)]
-        if window.ahead or feature.dated is not None:
+        if _ends(feature):
             tests.append(event < moment(event, window.last(self.as_of) + timedelta(days=1)))
         return tests
 
@@ -110,7 +110,7 @@ class Pass:
     def youngest(self, feature: Feature) -> Finish | None:
         """Whether the youngest row of a group lies in the feature's window, where that settles it."""
         window, first = _window(feature), _window(feature).first(self.as_of)
-        if window.ahead or feature.dated is not None:
+        if _ends(feature):
             return None
         where = self.where(replace(feature, window=Window(EVER)), feature.filter)
         said = _text(feature.filter)
@@ -173,6 +173,11 @@ def day_of(column: Any) -> Any:
 
 def _laid(feature: Feature) -> str:
     return f"{feature.window} {feature.dated or ''}"
+
+
+def _ends(feature: Feature) -> bool:
+    """Whether rows may lie after the feature's window: an outcome's do, also where it looks back."""
+    return feature.kind == "outcome" or feature.dated is not None
 
 
 def _text(expression: Expression | None) -> str:

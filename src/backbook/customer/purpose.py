@@ -1,7 +1,8 @@
 """What a column may be used for, and who reads it for something else.
 
 A wide table's column says its purpose in attributes.yaml. Credit reports are fetched for looking after loans
-(贷后管理) and may serve nothing else (征信业管理条例 art. 20, DOMAIN 1.8): whatever is measured of `bureau` is for risk.
+(贷后管理) and may serve nothing else (征信业管理条例 art. 20, DOMAIN 1.8), and so are the scores of vendors: whatever is
+measured of `bureau` or `outside_score` is for risk.
 A derived feature, a tag and a segment may be used for what all that they read may be used for. A score is judged by
 itself: it says its own purpose, and its grade may keep people out of a campaign.
 """
@@ -24,7 +25,7 @@ MEANS: Mapping[str, frozenset[str]] = {
     "both": frozenset({RISK, MARKETING}), "all": ALL, "none": frozenset(), "outcome": ALL,
 }  # fmt: skip
 ATTRIBUTES: Mapping[str, frozenset[str]] = {**MEANS, "marketing": frozenset({MARKETING, SERVICE}), "both": ALL}
-OF_TABLES: Mapping[str, frozenset[str]] = {"bureau": frozenset({RISK})}
+OF_TABLES: Mapping[str, frozenset[str]] = {"bureau": frozenset({RISK}), "outside_score": frozenset({RISK})}
 
 
 class Aimed(Protocol):

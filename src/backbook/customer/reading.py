@@ -25,7 +25,7 @@ from backbook.customer.order import Circle, in_order
 from backbook.customer.registry import Attribute, key_names, row_names
 from backbook.customer.relations import OTHER, ROWS
 from backbook.customer.template import expand
-from backbook.customer.window import CYCLES, EVER, LATEST, MONTHS, POSSIBLE, POSSIBLE_AHEAD, Window, read_window
+from backbook.customer.window import CYCLES, DAYS, EVER, LATEST, MONTHS, POSSIBLE, POSSIBLE_AHEAD, Window, read_window
 from backbook.definitions import Item
 from backbook.errors import BadDefinition, Fault
 from backbook.expressions import Expression, Level, Name, Names, Type, parse
@@ -199,7 +199,8 @@ class _Reading:
         ahead = self.kind == "outcome"
         written = item.data.get("window", None if ahead else EVER)
         window = read_window(str(written)) if written is not None else None
-        if window is not None and window.ahead == ahead:
+        if window is not None and (window.ahead == ahead or (ahead and window.unit in (DAYS, MONTHS))):
+            # An outcome may look back too: what it was before is what a fall is measured against.
             return window
         found = "has no window." if written is None else f"the window {written!r} is not one of {self._article()}."
         self._wrong(item, "window", found, POSSIBLE_AHEAD if ahead else POSSIBLE)

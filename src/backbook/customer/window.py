@@ -13,7 +13,10 @@ from datetime import date, timedelta
 
 DAYS, CYCLES, MONTHS, EVER, LATEST = "days", "cycles", "months", "ever", "latest"
 POSSIBLE = "Write 'last N days', 'last N cycles', 'last N months', 'ever' or 'latest'."
-POSSIBLE_AHEAD = "Write 'next N months' or 'next N days', with ', gap M months' where one is needed."
+POSSIBLE_AHEAD = (
+    "Write 'next N months' or 'next N days', with ', gap M months' where one is needed; "
+    "'last N months' or 'last N days' for what it was before."
+)
 _WRITTEN = re.compile(r"(last|next) (\d+) (day|cycle|month)s?(?:,? gap (\d+) (day|month)s?)?")
 
 

@@ -214,9 +214,14 @@ def _of_owner_too(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def _gaps(outcomes: Sequence[Feature]) -> dict[str, int]:
-    """Whole months between an observation and the window of each outcome; derived ones begin where the first part does."""
+    """Whole months between an observation and the window of each outcome; derived ones begin where the first part does.
+
+    What looks back has none: it tells nothing of what is to come.
+    """
     found: dict[str, int] = {}
     for outcome in outcomes:
+        if outcome.window is not None and not outcome.window.ahead:
+            continue
         if outcome.window is not None:
             found[outcome.id] = outcome.window.gap if outcome.window.unit == MONTHS else outcome.window.gap // 30
         elif parts := [found[name] for name in outcome.reads if name in found]:

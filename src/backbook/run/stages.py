@@ -27,12 +27,12 @@ from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
 from backbook.outcome import library
 from backbook.progress import Progress
-from backbook.run import built, movement, paper
+from backbook.run import built, movement, paper, watching
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
 from backbook.run.scores.lives import standing
-from backbook.score import make, registry
+from backbook.score import make, monitor, registry
 from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Unavailable, Version
 from backbook.sources.load import load as load_sources
@@ -129,6 +129,8 @@ def load(way: Way) -> dict[str, Any]:
             f"The data-quality gate stops this load; nothing was published. Mend the delivery and load again.\n{told}"
         )
     if not way.dry_run:
+        # Before the lake's first version: a bank without private columns needs the key only later, for who is who.
+        _ = way.workspace.key
         way.publish("load")
     return report.as_json()
 
@@ -157,7 +159,8 @@ def profile(way: Way) -> dict[str, Any]:
             frozen.features, frozen.attributes, reader, way.as_of, *frozen.tags, *frozen.segments
         )
         whole = _kept(
-            way.engine, extended(plain, early, frozen, {}, {each.id for each in missing if each.kind == "tag"})
+            way.engine,
+            extended(plain, early, frozen, {}, way.engine, {each.id for each in missing if each.kind == "tag"}),
         )
         of_ties = {"tie": tied.tie, "tie_group": tied.group, "tie_crowd": tied.crowd}
         for table, (rows, order) in who.tables.items():
@@ -186,22 +189,29 @@ def train(way: Way) -> dict[str, Any]:
     found: dict[str, Any] = {}
     lacking: list[dict[str, str]] = []
     anew = way.walked == ("train",)
-    for link in way.frozen.order:
-        if link.kind != "score":
-            continue
-        score = way.frozen.score(link.id)
-        in_use = version = fitting(way, score)
-        if version is None or anew:
-            way.progress(score.en)
-            with way.engine.scope():
-                version = _made(way, score, book)
-        if isinstance(version, Unavailable):
-            lacking.append({"what": f"score {score.id}", "needs": version.needs})
-        else:
+    scores = [way.frozen.score(link.id) for link in way.frozen.order if link.kind == "score"]
+    fitted = {score.id: fitting(way, score) for score in scores}
+    anew_or_none = [score for score in scores if anew or fitted[score.id] is None]
+    needs = {score.id: book.needs(score, way.as_of) for score in anew_or_none}
+    with way.engine.scope():
+        book.foresee([score for score in anew_or_none if score.method in TAUGHT and not needs[score.id]], way.as_of)
+        for score in scores:
+            in_use = version = fitted[score.id]
+            if needs.get(score.id):
+                version = Unavailable("score", score.id, needs[score.id])
+            elif score.id in needs:
+                way.progress(score.en)
+                with way.engine.scope():
+                    version = _made(way, score, book)
+            if isinstance(version, Unavailable):
+                lacking.append({"what": f"score {score.id}", "needs": version.needs})
+                version = None
             # A new version beside a champion waits as candidate: what reads the score goes on reading the champion.
-            if in_use is None or isinstance(in_use, Version):
-                way.versions[score.id] = in_use or version
-            found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
+            used = in_use if isinstance(in_use, Version) else version if in_use is None else None
+            if used is not None:
+                way.versions[score.id] = used
+            if version is not None:
+                found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
     way.publish("train")
     return {"scores": found, "not_available": lacking}
 
@@ -224,13 +234,13 @@ def score(way: Way) -> dict[str, Any]:
             # Up to the next score or search for groups; what stands between is added in one go.
             until = next((place for place, link in enumerate(waiting) if link.kind in LEARNED), len(waiting))
             if until:
-                whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions))
+                whole = _kept(engine, extended(whole, waiting[:until], frozen, way.versions, engine))
             for link in waiting[until : until + 1]:
                 if link.kind == "cluster":
                     whole = _grouped(way, whole, link, groups)
                     continue
                 # A score is narrow: it is kept alone and joined, and the wide table is written once for all.
-                whole, table = scored(whole, frozen, link.id, way.versions, keep=engine.cached)
+                whole, table = scored(whole, frozen, link.id, way.versions, engine, keep=engine.cached)
                 if table is not None:
                     given.append(table.rename(unit=KEY[frozen.score(link.id).grain]))
             waiting = waiting[until + 1 :]
@@ -243,6 +253,24 @@ def score(way: Way) -> dict[str, Any]:
     way.publish("score")
     found = {"rows": rows, "versions": {id_: version.id for id_, version in sorted(way.versions.items())}}
     built.note(way, "score", read, [*PROFILES.values(), *MOVEMENT, "score", CUTS, GROUPS, APART], found, base)
+    return found
+
+
+def watch(way: Way) -> dict[str, Any]:
+    """Whether each score in use still holds: by who is scored today, and by what came of earlier days."""
+    _look_up(way)
+    read = built.inputs(
+        way,
+        versions={id_: version.id for id_, version in way.versions.items()},
+        left=built.until(way, "score", *PROFILES.values()),
+    )
+    found = None if way.anew else built.still_there(way, "watch", read)
+    if found is not None:
+        return found
+    with way.engine.scope():
+        found = watching.watch(way, read_profile(way))
+    way.publish("watch")
+    built.note(way, "watch", read, [monitor.TABLE], found)
     return found
 
 

@@ -9,6 +9,7 @@ The canonical form carries all that decides, with canonical expressions; its has
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ TAUGHT = (SCORECARD, TREES, RULES, TWO_STAGE)
 IN_POINTS = (SCORECARD, TREES, TWO_STAGE)
 DIRECTIONS = ("up", "down", "auto", "free")
 ALL = "all"
+OTHERS, EVENTS = "others", "events"
 # How far apart the days stand at which the book is looked at, and how a definition says it.
 EVERY = ("month", "quarter")
 
@@ -40,11 +42,34 @@ class Observations:
 
 @dataclass(frozen=True)
 class Points:
-    """How chances become points: `base` points mean `odds` others to one event, `double` more points twice that."""
+    """How chances become points: `base` points mean `odds` others to one event, `double` points further twice the odds.
+
+    `more` points mean more others (a risk score: the higher, the safer) or more events (a response score: the higher,
+    the likelier).
+    """
 
     base: int = 600
     odds: float = 20
     double: int = 40
+    more: str = OTHERS
+
+    @property
+    def factor(self) -> float:
+        """Points for odds e times as much against the event; below zero where more points mean more events."""
+        return round(self.double / math.log(2), 6) * (1 if self.more == OTHERS else -1)
+
+    @property
+    def even(self) -> float:
+        """The points at which an event is as likely as none.
+
+        >>> Points(more=OTHERS).even < 600 < Points(more=EVENTS).even
+        True
+        """
+        exact = self.double / math.log(2) * math.log(self.odds)
+        return round(self.base - (exact if self.more == OTHERS else -exact), 6)
+
+    def canonical(self) -> dict[str, Any]:
+        return {"base": self.base, "odds": self.odds, "double": self.double, "more": self.more}
 
 
 @dataclass(frozen=True)
@@ -151,6 +176,13 @@ class Score:
         return frozenset(each.name for each in (*self.features, *self.used))
 
     @property
+    def learns_from(self) -> frozenset[str]:
+        """The profile columns of a past day by which it draws its units and learns."""
+        drawn = (self.population, self.exclusions)
+        read = frozenset[str]().union(*(each.reads for each in drawn if each is not None))
+        return read | {feature.name for feature in self.features}
+
+    @property
     def outcomes(self) -> frozenset[str]:
         """The outcomes that its target is made of."""
         read = (self.target, self.first, self.indeterminate)
@@ -201,7 +233,7 @@ class Score:
     def _of_method(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if self.method in IN_POINTS:
-            found["points"] = {"base": self.points.base, "odds": self.points.odds, "double": self.points.double}
+            found["points"] = self.points.canonical()
         if self.method in (SCORECARD, TWO_STAGE):
             found["bins"] = {"most": self.bins.most_bins, "share": self.bins.share}
             found["most_features"] = self.most_features

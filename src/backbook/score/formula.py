@@ -14,7 +14,7 @@ from typing import Any
 
 from backbook.expressions import Name, Type
 from backbook.score.binning import Bin
-from backbook.score.definition import Grade
+from backbook.score.definition import Grade, Points
 from backbook.score.scorecard import Card, Characteristic
 
 # A reason key is points lost times this, plus how far the bin stands from the end of the card.
@@ -32,6 +32,12 @@ def probability(card: Card, points_name: str) -> str:
     return f"round(1 / (1 + exp(({points_name} - {_number(card.even)}) / {_number(card.factor)})), 6)"
 
 
+def points_of(chance: str, scale: Points) -> str:
+    """Whole points for a chance that was not made of points."""
+    inside = f"least(greatest({chance}, 0.000001), 0.999999)"
+    return f"whole({_number(scale.even)} + {_number(scale.factor)} * ln((1 - {inside}) / {inside}))"
+
+
 def grade(grades: Sequence[Grade], name: str) -> str:
     """The grade of a chance or an amount; the last grade takes the rest, an unknown value none."""
     cases = [
@@ -40,18 +46,20 @@ def grade(grades: Sequence[Grade], name: str) -> str:
     return f"case when {name} is null then null {' '.join(cases)} else {_text(grades[-1].code)} end"
 
 
-def reason_keys(card: Card) -> tuple[list[str], list[tuple[Characteristic, Bin]]]:
+def reason_keys(card: Card, first: int = 0) -> tuple[list[str], list[tuple[Characteristic, Bin]]]:
     """One expression per characteristic, and the bins that its keys point to.
 
-    A key is 0 where nothing was lost; else more points lost sort higher, and of equal losses the characteristic
-    that stands first on the card. Bin `n` of the list is the one whose key has remainder BINS - 1 - n.
+    A key is 0 where nothing speaks for the event; else more points towards it sort higher, and of equal ones the
+    characteristic that stands first on the card. Bin `n` of the list is the one whose key has remainder
+    BINS - 1 - n; the list goes on from place `first`.
     """
     keys: list[str] = []
     listed: list[tuple[Characteristic, Bin]] = []
     for one in card.characteristics:
         values = []
         for bin, got in zip(one.binning.bins, one.points, strict=True):
-            values.append((one.best - got) * BINS + BINS - 1 - len(listed) if got < one.best else 0)
+            towards = one.towards_event(got, card.scale)
+            values.append(towards * BINS + BINS - 1 - first - len(listed) if towards else 0)
             listed.append((one, bin))
         keys.append(by_bin(one.name, one.binning.bins, values))
     return keys, listed

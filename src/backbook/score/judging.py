@@ -72,12 +72,12 @@ def _out_of_time(score: Score, sample: Sample, chances: Callable[[], Floats]) ->
     }
 
 
-def correction(odds: Floats, target: Marks) -> tuple[float, float]:
-    """Intercept and slope that make the odds come true (Platt 1999), from rows that the card had not seen."""
+def correction(odds: Floats, target: Marks, *, within: tuple[float, float] = SLOPES) -> tuple[float, float]:
+    """Intercept and slope that make the odds come true (Platt 1999), from rows that the fit had not seen."""
     if float(odds.std()) < 1e-9 or not 0 < target.sum() < len(target):
         return 0.0, 1.0
     slopes, intercept = logistic(odds[:, None], target, strength=1e6)
-    slope = float(np.clip(slopes[0], *SLOPES))
+    slope = float(np.clip(slopes[0], *within))
     if slope != float(slopes[0]):
         intercept = _level(slope * odds, target)
     return intercept, slope

@@ -46,6 +46,8 @@ def look(score: Score, sample: Sample) -> Seen | Unavailable:
     every = counted(sample.engine, sample.table, cut, folds=score.folds, days=len(sample.observed))
     constant = tuple(tally.grid.name.name for tally in every if (_rows(tally.counts()) > 0).sum() <= 1)
     tallies = tuple(tally for tally in every if tally.grid.name.name not in constant)
+    if not tallies:
+        return Unavailable("score", score.id, "a feature that differs between the rows; each is the same for all")
     leaks = [tally.grid.name.name for tally in tallies if _alone(tally) > LEAK]
     if leaks:
         return Unavailable(

@@ -21,9 +21,11 @@ from backbook.score.binning import Rules
 from backbook.score.definition import (
     ALL,
     DIRECTIONS,
+    EVENTS,
     EVERY,
     EXPRESSION,
     METHODS,
+    OTHERS,
     RULES,
     SCORECARD,
     TREES,
@@ -163,7 +165,7 @@ class _Reading:
             "target": target,
             "exclusions": self._parse("exclusions", names, Type.YESNO),
             "indeterminate": indeterminate,
-            "gap_months": self._gap([each for each in (target, first, indeterminate) if each is not None]),
+            "gap_months": self._gap([each for each in (target, first) if each is not None]),
             "observations": self._observations(),
             "features": features,
             "asked": asked,
@@ -181,7 +183,7 @@ class _Reading:
         }
 
     def _gap(self, read: Sequence[Expression]) -> int:
-        """The least gap that is asked for, which every outcome with a window must keep."""
+        """The least gap that is asked for, which every outcome of the target must keep; who is left out may be told sooner."""
         least = self._whole("gap_months", 0, 60, 0)
         for outcome in sorted(frozenset().union(*(each.reads for each in read))):
             found = self.columns.gaps.get(outcome)
@@ -341,14 +343,23 @@ class _Reading:
         return Observations(str(every), self._whole("observations.at_most", 1, 60, 6))
 
     def _points(self) -> Points:
-        self._mapping("points", {"base", "odds", "double"})
+        self._mapping("points", {"base", "odds", "double", "more"})
         odds = self._at("points.odds", 20)
         if not _number(odds) or odds <= 0:
             self.wrong("points.odds", f"the odds are {odds!r}.", "Write a number above 0, such as 20.")
             odds = 20
         return Points(
-            self._whole("points.base", -(10**6), 10**6, 600), float(odds), self._whole("points.double", 1, 10**6, 40)
+            self._whole("points.base", -(10**6), 10**6, 600),
+            float(odds),
+            self._whole("points.double", 1, 10**6, 40),
+            self._more(),
         )
+
+    def _more(self) -> str:
+        more = self._at("points.more", OTHERS)
+        if more not in (OTHERS, EVENTS):
+            self.wrong("points.more", f"more points cannot mean more {more!r}.", f"Possible: {OTHERS}, {EVENTS}.")
+        return str(more)
 
     def _bins(self) -> Rules:
         self._mapping("bins", {"most", "share"})

@@ -102,6 +102,11 @@ class Version:
         return {column: text for column, _, text in self.steps}
 
     @property
+    def has_trees(self) -> bool:
+        """Whether its steps read what trees say."""
+        return "trees" in self.content
+
+    @property
     def population(self) -> str | None:
         """The condition for being scored at all."""
         found = self.content.get("population")

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from backbook.expressions import Name
 from backbook.score.binning import Binning, Rules, binned
 from backbook.score.counting import Codes, Counts, Grid
-from backbook.score.definition import Points
+from backbook.score.definition import OTHERS, Points
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -41,16 +41,16 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Characteristic:
-    """One feature of the card: its bins, its coefficient and the points of each bin (the worst has 0)."""
+    """One feature of the card: its bins, its coefficient and the points of each bin (the lowest has 0)."""
 
     name: Name
     binning: Binning
     coefficient: float
     points: tuple[int, ...] = ()
 
-    @property
-    def best(self) -> int:
-        return max(self.points)
+    def towards_event(self, got: int, scale: Points) -> int:
+        """How many of its points speak for the event, against the bin that speaks most against it."""
+        return max(self.points) - got if scale.more == OTHERS else got - min(self.points)
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,19 @@ class Card:
     scale: Points
     left_out: tuple[tuple[str, str], ...] = ()
 
-    @cached_property
+    @property
     def factor(self) -> float:
-        """Points for odds e times as good."""
-        return round(self.scale.double / math.log(2), DIGITS)
+        return self.scale.factor
 
-    @cached_property
+    @property
     def even(self) -> float:
-        """The points at which an event is as likely as none."""
-        return round(self.scale.base - self.scale.double / math.log(2) * math.log(self.scale.odds), DIGITS)
+        return self.scale.even
 
     @cached_property
     def start(self) -> int:
-        worst = self.intercept + sum(one.coefficient * max(_evidences(one.binning)) for one in self.characteristics)
-        return _whole(self.even - self.factor * worst)
+        """The points where every characteristic stands at its lowest."""
+        lowest = self.intercept + sum(one.coefficient * _lowest(one, self.scale) for one in self.characteristics)
+        return _whole(self.even - self.factor * lowest)
 
     def odds(self, codes: Mapping[str, Codes], rows: npt.NDArray[Any]) -> Floats:
         """Logarithm of the odds of an event, before anything is rounded; `codes` are the fine codes by feature."""
@@ -106,11 +105,10 @@ def made(
     characteristics: Sequence[Characteristic], intercept: float, scale: Points, left_out: Sequence[tuple[str, str]] = ()
 ) -> Card:
     """The card with whole points for every bin."""
-    factor = scale.double / math.log(2)
     with_points = []
     for one in characteristics:
-        worst = max(_evidences(one.binning))
-        points = tuple(_whole(factor * one.coefficient * (worst - bin.evidence)) for bin in one.binning.bins)
+        lowest = _lowest(one, scale)
+        points = tuple(_whole(scale.factor * one.coefficient * (lowest - bin.evidence)) for bin in one.binning.bins)
         with_points.append(replace(one, points=points))
     return Card(tuple(with_points), round(intercept, DIGITS), scale, tuple(left_out))
 
@@ -220,8 +218,10 @@ def logistic(columns: Floats, target: Marks, *, strength: float = 1.0) -> tuple[
     return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
 
 
-def _evidences(binning: Binning) -> list[float]:
-    return [one.evidence for one in binning.bins]
+def _lowest(one: Characteristic, scale: Points) -> float:
+    """The evidence that gives the fewest points."""
+    evidence = [bin.evidence for bin in one.binning.bins]
+    return max(evidence) if scale.more == OTHERS else min(evidence)
 
 
 def _whole(value: float) -> int:

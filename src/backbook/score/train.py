@@ -22,8 +22,10 @@ from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
+from backbook.score.reference import reference
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative
+from backbook.score.stability import steady
 from backbook.score.target import Sample
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +46,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         judged = Judged(score, sample, seen)
         card, chances = judged.card(), judged.chances()
         found = figures(score, sample, chances, judged.chances_out_of_time)
+        given = judged.given(card)
     if not card.characteristics:
         return Unavailable("score", score.id, NOTHING)
     keys, listed = formula.reason_keys(card)
@@ -57,7 +60,8 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         | {
             "reason_keys": keys,
             "reasons": [reason(one, bin) for one, bin in listed],
-            "card": card_content(card, [*((name, CONSTANT) for name in seen.constant), *card.left_out]),
+            "card": card_content(card, constant_or_left(seen, card)),
+            "reference": reference(score, sample, [seen.by_name[one.name.name] for one in card.characteristics], given),
         }
     )
 
@@ -72,24 +76,26 @@ class Judged:
         self.every = np.arange(len(sample.target))
         self.days = range(len(sample.observed))
         self.codes: dict[str, Codes] = {}
-        self.cards, self.odds = self._out_of_fold(self.days, self.every)
+        self.cards, self.odds = self.out_of_fold(self.days, self.every)
 
     def _fit(self, folds: Collection[int], days: Collection[int]) -> Card:
         """The card taught by the rows of these folds and days."""
         score, sample = self.score, self.sample
         rows = self.every[np.isin(sample.fold, list(folds)) & np.isin(sample.day, list(days))]
+        kept, unsteady = steady(self.seen.tallies, folds, days)
         found = binnings(
-            [tally.grid for tally in self.seen.tallies],
-            {name: tally.counts(folds, days) for name, tally in self.seen.by_name.items()},
+            [tally.grid for tally in kept],
+            {tally.grid.name.name: tally.counts(folds, days) for tally in kept},
             monotone=score.monotone,
             rules=self.rules,
         )
         events = int(sample.target[rows].sum())
         self._code(informative(found, events, len(rows) - events, self.rules.repeats))
-        return fit(
+        card = fit(
             found, self.names, self.codes, sample.target, rows, scale=score.points,
             most_features=score.most_features, repeats=self.rules.repeats,
         )  # fmt: skip
+        return replace(card, left_out=(*unsteady, *card.left_out))
 
     def _code(self, names: Sequence[str]) -> None:
         """Fetch the fine codes of features that have not been needed yet; the weak ones never are."""
@@ -98,7 +104,7 @@ class Judged:
             columns = self.sample.columns(new[first : first + AT_ONCE])
             self.codes |= {name: self.seen.by_name[name].grid.codes(columns[name]) for name in columns.column_names}
 
-    def _out_of_fold(self, days: Collection[int], asked: npt.NDArray[Any]) -> tuple[list[Card], Floats]:
+    def out_of_fold(self, days: Collection[int], asked: npt.NDArray[Any]) -> tuple[list[Card], Floats]:
         """A card per fold from the other folds' rows of `days`, and the odds it gives to those of `asked` in its fold."""
         fold, cards, odds = self.sample.fold, [], np.full(len(self.every), np.nan)
         for number in range(self.score.folds):
@@ -112,6 +118,10 @@ class Judged:
         intercept, slope = correction(self.odds, self.sample.target)
         return self._fit(range(self.score.folds), self.days).calibrated(intercept, slope)
 
+    def given(self, card: Card) -> Floats:
+        """The chances that this card gives to all rows, as it will give them to the book."""
+        return card.chances(card.points(self.codes, self.every))
+
     def chances(self) -> Floats:
         """Of every row, by a card that had not seen it."""
         return self._chances(self.cards, self.odds, self.every)
@@ -119,7 +129,7 @@ class Judged:
     def chances_out_of_time(self) -> Floats:
         """Of the last date's rows, by cards taught on earlier dates and by other people; not a number elsewhere."""
         asked = self.every[self.sample.day == len(self.sample.observed) - 1]
-        cards, odds = self._out_of_fold(self.days[:-1], asked)
+        cards, odds = self.out_of_fold(self.days[:-1], asked)
         return self._chances(cards, odds, asked)
 
     def _chances(self, cards: Sequence[Card], odds: Floats, rows: npt.NDArray[Any]) -> Floats:
@@ -133,6 +143,11 @@ class Judged:
 
 
 # ── what is kept ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def constant_or_left(seen: Seen, card: Card) -> list[tuple[str, str]]:
+    """Features that are not on the card, and why."""
+    return [*((name, CONSTANT) for name in seen.constant), *card.left_out]
 
 
 def card_content(card: Card, left_out: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def seen(here: Here, score: Score, versions: Sequence[Version]) -> Seen | Unavai
     key = table.select("_row", score.key)
     given = {}
     for version in versions:
-        scored = apply(version, table)
+        scored = apply(version, table, here.engine)
         rows = here.engine.arrow(key.join(scored, score.key).order_by("_row").select("probability", "grade"))
         chances = None if rows["probability"].null_count == len(rows) else rows["probability"].to_numpy().astype(float)
         given[version.id] = (chances, rows["grade"].to_pylist())
