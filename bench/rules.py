@@ -4,7 +4,8 @@ The book is `taiwan` (30,000 card clients, 22 % default in the next month), with
 folds of people (`score/target.folds`) four mine, within which some confirm what the others find; the fifth judges, and
 the five judgements are pooled. What is judged are rules that were mined anew in each fold: `hit` and `precision` are of
 all that any rule of its fold hits; `min_precision` is the lowest over places, a place being the first, second, … rule of
-each fold with all the hits it has by itself. `rules` is the fewest that a fold gave, `seconds` the slowest mining.
+each fold with all the hits it has by itself. `rules` is the fewest that a fold gave, `seconds` the slowest mining (of its one thread, so that
+neighbours do not count).
 `se_…` is the standard error over the folds, places that not every fold has are among `min_precision`.
 
 `false_discovery` is the share of 100 books with shuffled targets in which the miner keeps any rule: once with the
@@ -104,9 +105,9 @@ def judged(score: Score, rows: Rows) -> dict[str, float]:
     seconds, counts, together, places = [], [], [], np.zeros((score.hits.most, 2))
     for fold in range(score.folds):
         taught, asked = part(rows, np.flatnonzero(rows.fold != fold)), part(rows, np.flatnonzero(rows.fold == fold))
-        begin = time.perf_counter()
+        begin = time.process_time()
         mined = mine(taught, score.hits, score.monotone)
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
         found = hits(asked, mined)
         for place, hit in enumerate(found):
             places[place] += hit.sum(), (hit & asked.target).sum()

@@ -1,7 +1,8 @@
 """Whether something is still spread over the book as it was: the population stability index (PSI).
 
 PSI = Σ (a - e) ln(a / e) over bands (Lewis 1994; below 0.10 stable, to 0.25 watch, above act: a convention).
-Chance alone gives about (bands - 1) (1/n + 1/m), so that is shown beside it where samples are small.
+Chance alone gives about (bands - 1) (1/n + 1/m), so that is shown beside it where samples are small; in units of
+(1/n + 1/m) it is a chi-square with (bands - 1) degrees of freedom (Yurdakul & Naranjo 2020), which gives a bound.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from math import log
 EMPTY = 0.5
 
 STABLE, ACT = 0.10, 0.25
+
+# A book is watched in dozens of columns each month: one of a thousand may be told by chance.
+BEYOND = 0.001
 
 
 def psi(before: Sequence[float], now: Sequence[float]) -> float:
@@ -35,6 +39,17 @@ def _shares(counts: Sequence[float]) -> list[float]:
 def psi_by_chance(bands: int, before: int, now: int) -> float:
     """What two samples of the same population would show on average."""
     return (bands - 1) * (1 / before + 1 / now)
+
+
+def psi_bound(bands: int, before: int, now: int, beyond: float = BEYOND) -> float:
+    """What two samples of the same population stay under, but for a share of `beyond`.
+
+    >>> round(psi_bound(10, 1000, 1000, 0.05), 4), round(psi_bound(10, 1000, 1000), 4)
+    (0.0338, 0.0558)
+    """
+    from scipy.special import chdtri
+
+    return float(chdtri(max(bands - 1, 1), beyond)) * (1 / before + 1 / now)
 
 
 def drift(index: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import altair as alt
 
+from backbook.customer.drift import ACT, STABLE
 from backbook.outcome import numbers
 from backbook.outcome.figures import Row
 from backbook.outcome.texts import text
@@ -232,13 +233,100 @@ def grades(rows: Sequence[Row], language: str) -> alt.Chart:
 
 
 def shift(rows: Sequence[Row], language: str) -> alt.Chart:
-    return _two(rows, "band", "now", language)
+    """The bands of the training: the share of those who taught and of today's."""
+    return _two(rows, "band", "share", language, form="%", before="kind_taught")
 
 
-def _two(rows: Sequence[Row], x: str, now: str, language: str, *, form: str = "Q") -> alt.Chart:
+# From where on an index asks for a look, and for an act.
+LINES = (STABLE, ACT)
+
+
+def psi_by_day(rows: Sequence[Row], language: str) -> alt.LayerChart:
+    """The index by month against the lines by which it is read."""
+    top = max([*(row["psi"] for row in rows), ACT]) * 1.15
+    line = _chart(rows).mark_line(color=BLUE, point=alt.OverlayMarkDef(size=40), strokeWidth=2).encode(
+        x=_days(rows), y=alt.Y("psi:Q", title=None, scale=alt.Scale(domain=[0, top])),
+        tooltip=[*_tips(language, "on", "level"), *_figures(language, "psi", "bound")],
+    )  # fmt: skip
+    return alt.layer(line, *_lines("y")).properties(width="container", height=240)
+
+
+def watch_features(rows: Sequence[Row], language: str, *, at_most: int = 15) -> alt.LayerChart | None:
+    """The features that moved most, against the lines by which an index is read."""
+    known = [row for row in rows if row["psi"] is not None][:at_most]
+    if not known:
+        return None
+    base = _chart(known).encode(y=alt.Y("feature:N", sort=None, title=None))
+    bars = base.mark_bar(color=BLUE, cornerRadiusEnd=2).encode(
+        x=alt.X("psi:Q", title=None, axis=alt.Axis(tickCount=6)),
+        tooltip=[*_tips(language, "feature", "level"), *_figures(language, "psi", "bound")],
+    )
+    words = base.mark_text(align="left", dx=4, fontSize=11, color=INK).encode(
+        x="psi:Q", text=alt.Text("psi:Q", format=".3f")
+    )
+    return alt.layer(bars, words, *_lines("x")).properties(width="container", height=_row_height(known, "feature", 26))
+
+
+def _lines(axis: str) -> list[alt.Chart]:
+    """The two lines of an index, across."""
+    values = [{"line": line, "label": f"{line:.2f}"} for line in LINES]
+    place = {axis: "line:Q"}
+    base = alt.Chart(alt.Data(values=values)).encode(**place)
+    names = base.mark_text(dy=-7, align="right", color=RED, fontSize=11) if axis == "y" else base.mark_text(
+        dx=3, dy=-4, align="left", baseline="bottom", color=RED, fontSize=11
+    )  # fmt: skip
+    edge = {"x": alt.value("width")} if axis == "y" else {"y": alt.value(0)}
+    return [base.mark_rule(color=RED, strokeDash=[5, 4]), names.encode(text="label:N", **edge)]
+
+
+def watch_months(rows: Sequence[Row], language: str) -> alt.LayerChart:
+    """AUC and KS of each month with their intervals, and what they were in training."""
+    long = [
+        {
+            "on": row["on"], "figure": name.upper(), "measured": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"],
+            "before": row[f"{name}_before"],
+        }
+        for name in ("auc", "ks") for row in rows if row.get(name) is not None
+    ]  # fmt: skip
+    base = _chart(long).encode(x=_days(rows), color=alt.Color("figure:N", sort=None))
+    values = base.mark_line(point=alt.OverlayMarkDef(size=40), strokeWidth=2).encode(
+        y=alt.Y("measured:Q", title=None, scale=alt.Scale(domain=[0, 1])),
+        tooltip=[*_tips(language, "figure", "on"), *_figures(language, "measured", "low", "high")],
+    )
+    spread = base.mark_rule(strokeWidth=2, opacity=0.6).encode(y="low:Q", y2="high:Q")
+    then = base.mark_line(strokeDash=[5, 4], strokeWidth=1.2).encode(y="before:Q")
+    return alt.layer(then, spread, values).properties(width="container", height=280)
+
+
+def watch_came(rows: Sequence[Row], language: str) -> alt.LayerChart:
+    """Observed over expected of each month with its interval; within the band the chances hold."""
+    known = [row for row in rows if row.get("ratio") is not None]
+    right = alt.Chart(alt.Data(values=[{"from": 0.8, "to": 1.2}])).mark_rect(color=GREY, opacity=0.18).encode(
+        y="from:Q", y2="to:Q"
+    )  # fmt: skip
+    base = _chart(known).encode(x=_days(known))
+    spread = base.mark_rule(color=BLUE, strokeWidth=2, opacity=0.6).encode(y="ratio_low:Q", y2="ratio_high:Q")
+    values = base.mark_line(color=BLUE, point=alt.OverlayMarkDef(size=40), strokeWidth=2).encode(
+        y=alt.Y("ratio:Q", title=None, scale=alt.Scale(zero=True)),
+        tooltip=[*_tips(language, "on", rows="Q"), *_figures(language, "ratio")],
+    )
+    return alt.layer(right, spread, values).properties(width="container", height=240)
+
+
+def _days(rows: Sequence[Row]) -> alt.X:
+    return alt.X("on:O", title=None, axis=alt.Axis(labelAngle=_angle(rows, "on")))
+
+
+def _figures(language: str, *names: str) -> list[alt.Tooltip]:
+    return [alt.Tooltip(f"{name}:Q", title=text(f"column_{name}", language), format=".3f") for name in names]
+
+
+def _two(
+    rows: Sequence[Row], x: str, now: str, language: str, *, form: str = "Q", before: str = "kind_before"
+) -> alt.Chart:
     """Two bars side by side, before and now; one where there is no before."""
     value = "units" if form == "Q" else "share"
-    kinds = {"before": text("kind_before", language), "now": text("kind_now", language)}
+    kinds = {"before": text(before, language), "now": text("kind_now", language)}
     long = [
         {x: row[x], "kind": kinds[kind], value: row[column]}
         for row in rows

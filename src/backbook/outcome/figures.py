@@ -32,6 +32,9 @@ class Text(NamedTuple):
         return self.zh if language == "zh" else self.en
 
 
+NO_WORDS = Text("", "")
+
+
 def needs(*names: str) -> Text:
     """What is missing, in both languages.
 
@@ -123,6 +126,20 @@ class About:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What the watch says of one score: the level with its reason and what to do; `psi` as read; the grids in the order of the page."""
+
+    level: str = ""
+    reason: Text = NO_WORDS
+    act: Text = NO_WORDS
+    psi: Row = field(default_factory=dict)
+    shift: Grid = field(default_factory=lambda: Grid("shift"))
+    by_day: Grid = field(default_factory=lambda: Grid("psi_by_day"))
+    features: Grid = field(default_factory=lambda: Grid("watch_features"))
+    months: Grid = field(default_factory=lambda: Grid("watch_months"))
+
+
+@dataclass(frozen=True)
 class ScoreFigures:
     """How well one score does: measured on data that it has not seen, and spread over today's book."""
 
@@ -136,10 +153,7 @@ class ScoreFigures:
     calibration_error: float | None = None
     calibration: Grid = field(default_factory=lambda: Grid("calibration"))
     grades: Grid = field(default_factory=lambda: Grid("grades"))
-    shift: Grid = field(default_factory=lambda: Grid("shift"))
-    psi: float | None = None
-    psi_by_chance: float | None = None
-    psi_rows: tuple[int, int] | None = None  # before, now
+    watch: Watched = field(default_factory=Watched)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ def figures(
     versions: Sequence[Mapping[str, Any]] = (),
     scores: Any = None,
     last_scores: Any = None,
+    watch: Any = None,
+    watched_before: Any = None,
     risk_and_value: tuple[str, str] | None = None,
     decision: Any = None,
     names: Mapping[str, Text] = NOTHING,
@@ -97,7 +99,7 @@ def figures(
             figures=found,
             grids=grids,
             segments=tuple(_segment(engine, segment, book, before) for segment in segments if _has(segment, book)),
-            scores=score_figures(engine, versions, scores, last_scores),
+            scores=score_figures(engine, versions, scores, last_scores, watch=watch, watched_before=watched_before),
             strategies=()
             if decision is None
             else decisions.strategies(engine, decision, names=names, labels=labels, moves=moves),

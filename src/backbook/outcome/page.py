@@ -8,7 +8,7 @@ from typing import Any
 
 from backbook.customer.drift import drift
 from backbook.outcome import charts, numbers
-from backbook.outcome.figures import Figure, Figures, Grid, Row, ScoreFigures, StrategyFigures, Text
+from backbook.outcome.figures import Figure, Figures, Grid, Row, ScoreFigures, StrategyFigures, Text, Watched
 from backbook.outcome.first_days import STEPS
 from backbook.outcome.segment_moves import ENDS
 from backbook.outcome.texts import FIGURES, TEXTS, text
@@ -38,7 +38,16 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "segment": (("level", "text"), ("units", "count"), ("share", "share"), ("before", "count")),
     "calibration": (("band", "text"), ("rows", "count"), ("expected", "share"), ("observed", "share"), ("ratio", "number")),
     "grades": (("grade", "text"), ("units", "count"), ("share", "share"), ("before", "count"), ("probability", "share"), ("amount", "money")),
-    "shift": (("band", "text"), ("before", "count"), ("now", "count")),
+    "shift": (("band", "text"), ("taught", "count"), ("units", "count"), ("share", "share")),
+    "psi_by_day": (("on", "text"), ("psi", "number"), ("bound", "number"), ("level", "text")),
+    "watch_features": (
+        ("feature", "text"), ("psi", "number"), ("bound", "number"), ("missing_before", "share"), ("missing_now", "share"),
+        ("level", "text"),
+    ),
+    "watch_months": (
+        ("on", "text"), ("rows", "count"), ("auc", "number"), ("ks", "number"), ("lift", "number"), ("ratio", "number"),
+        ("slope", "number"), ("calibration_error", "number"), ("version", "text"),
+    ),
     "reasons": (("reason", "text"), ("action", "text"), ("units", "count")),
     "blocked": (("guardrail", "text"), ("action", "text"), ("units", "count")),
     "moves": (("from", "text"), ("to", "text"), ("cause", "text"), ("units", "count")),
@@ -472,9 +481,35 @@ def _score(score: ScoreFigures, language: str) -> list[Block]:
         found.append(_drawn("calibration", score.calibration, language, charts.calibration, note="calibration_note"))
     if score.grades:
         found.append(_grades(score, language))
-    if score.shift:
-        found.append(_drawn("shift", score.shift, language, charts.shift))
+    return [*found, *_watched(score.watch, language)]
+
+
+def _watched(watch: Watched, language: str) -> list[Block]:
+    """What the watch read: today against the training, then what came of earlier months."""
+    found = []
+    if watch.shift:
+        named = tuple({**row, "band": TEXTS.get(f"band_{row['band']}", row["band"])} for row in watch.shift)
+        found.append(_drawn("shift", replace(watch.shift, rows=named), language, charts.shift))
+    if len(watch.by_day.rows) > 1:
+        found.append(_drawn("psi_by_day", _levelled(watch.by_day), language, charts.psi_by_day))
+    if watch.features:
+        found.append(
+            _drawn(
+                "watch_features", _levelled(watch.features), language, charts.watch_features, note="watch_features_note"
+            )
+        )
+    if any(row.get("auc") is not None for row in watch.months):
+        found.append(
+            _drawn("watch_months", watch.months, language, charts.watch_months, note="watch_months_note", folded=True)
+        )
+    if any(row.get("ratio") is not None for row in watch.months):
+        found.append(_drawn("watch_came", watch.months, language, charts.watch_came, written=NO_TABLE))
     return found
+
+
+def _levelled(grid: Grid) -> Grid:
+    """The grid with its levels in words."""
+    return replace(grid, rows=tuple({**row, "level": TEXTS[f"watch_{row['level']}"]} for row in grid))
 
 
 def _grades(score: ScoreFigures, language: str, *, title: str = "") -> Block:
@@ -507,20 +542,33 @@ def _score_tiles(score: ScoreFigures, language: str) -> tuple[Tile, ...]:
                 numbers.count(score.rows, language),
             )
         )
-    if score.psi is not None:
-        found.append(_psi(score, language))
+    if score.watch.psi:
+        found.append(_psi(score.watch.psi, language))
+    if score.watch.level:
+        found.append(_watch(score.watch, language))
     return tuple(found)
 
 
-def _psi(score: ScoreFigures, language: str) -> Tile:
-    assert score.psi is not None and score.psi_rows is not None
-    before, now = (numbers.count(rows, language) for rows in score.psi_rows)
+def _psi(psi: Row, language: str) -> Tile:
+    before, now = (numbers.count(psi[side], language) for side in ("rows_reference", "rows_now"))
     return Tile(
         name=text("psi", language),
-        value=numbers.number(score.psi, language),
-        made_of=text(f"psi_{drift(score.psi)}", language),
+        value=numbers.number(psi["value"], language),
+        made_of="" if psi["value"] is None else text(f"psi_{drift(psi['value'])}", language),
         parts=f"n {before} → {now}",
-        note=f"{text('psi_by_chance', language)} {numbers.number(score.psi_by_chance, language, 4)}",
+        note=f"{text('psi_bound', language)} {numbers.number(psi['bound'], language, 4)}",
+    )
+
+
+def _watch(watch: Watched, language: str) -> Tile:
+    """The level, why, and what to do; an alarm is marked as one."""
+    alarm = watch.level in ("watch", "act")
+    return Tile(
+        name=text("watch", language),
+        value=text(f"watch_{watch.level}", language),
+        made_of=watch.reason.to(language),
+        alert=watch.act.to(language) if alarm else "",
+        alert_level={"watch": 1, "act": 3}.get(watch.level, 0),
     )
 
 

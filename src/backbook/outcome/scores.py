@@ -6,27 +6,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backbook.customer.drift import psi, psi_by_chance
 from backbook.engine import Engine
 from backbook.outcome.figures import Grid, ScoreFigures, Text
 from backbook.outcome.position import read
-from backbook.outcome.stability import shift
-
-# What a score yields, in the order in which it is preferred for bands.
-SPREAD = ("points", "amount", "probability")
+from backbook.outcome.watch import watched
+from backbook.score.monitor import Kind
 
 
 def scores(
-    engine: Engine, versions: Sequence[Mapping[str, Any]], now: Any, before: Any = None
+    engine: Engine,
+    versions: Sequence[Mapping[str, Any]],
+    now: Any,
+    before: Any = None,
+    *,
+    watch: Any = None,
+    watched_before: Any = None,
 ) -> tuple[ScoreFigures, ...]:
     """One entry per version; `now` and `before` are score tables of this and of the last run.
 
     A version is a mapping: id, zh, en, version, method, and where it was trained auc, ks, calibration_error, rows
-    and bands (expected, observed, rows); `grades` (code, zh, en) in their order, where they have names.
+    and bands (expected, observed, rows); `grades` (code, zh, en) in their order, where they have names; `columns` (name,
+    zh, en) that it reads. `watch` is the table `score_watch` of the date, `watched_before` that of all dates before.
     """
-    return tuple(
-        _score(engine, version, _only(now, version["id"]), _only(before, version["id"])) for version in versions
-    )
+    today, earlier = _by_score(engine, watch), _by_score(engine, watched_before, only=Kind.PSI)
+    found = []
+    for version in versions:
+        id = version["id"]
+        figures = _score(engine, version, _only(now, id), _only(before, id))
+        names = {each["name"]: Text(each["zh"], each["en"]) for each in version.get("columns") or ()}
+        said = watched(today.get(id, ()), earlier.get(id, ()), str(version.get("version") or ""), names)
+        found.append(replace(figures, watch=said))
+    return tuple(found)
+
+
+def _by_score(engine: Engine, table: Any, only: str = "") -> dict[str, list[dict[str, Any]]]:
+    """The rows of a watch by score."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    if table is not None:
+        chosen = table.filter(table.kind == only) if only else table
+        for row in engine.rows(chosen.order_by("score", "version", "period", "kind", "place")):
+            found.setdefault(row["score"], []).append(row)
+    return found
 
 
 def _only(table: Any, score: str) -> Any:
@@ -34,7 +54,7 @@ def _only(table: Any, score: str) -> Any:
 
 
 def _score(engine: Engine, version: Mapping[str, Any], now: Any, before: Any) -> ScoreFigures:
-    found = ScoreFigures(
+    return ScoreFigures(
         id=version["id"],
         name=Text(version.get("zh") or version["id"], version.get("en") or version["id"]),
         version=str(version.get("version") or ""),
@@ -46,7 +66,6 @@ def _score(engine: Engine, version: Mapping[str, Any], now: Any, before: Any) ->
         calibration=Grid("calibration", tuple(_band(n, row) for n, row in enumerate(version.get("bands") or (), 1))),
         grades=grades(engine, now, before, version.get("grades") or ()),
     )
-    return _with_shift(engine, found, now, before)
 
 
 def _band(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,22 +133,3 @@ def _grade(row: Mapping[str, Any], units: int, earlier: Mapping[Any, int], names
 
 def _units(engine: Engine, table: Any) -> dict[Any, int]:
     return {row["grade"]: row["units"] for row in engine.rows(table.group_by("grade").agg(units=table.count()))}
-
-
-def _with_shift(engine: Engine, found: ScoreFigures, now: Any, before: Any) -> ScoreFigures:
-    if now is None or before is None:
-        return found
-    for column in SPREAD:
-        grid = shift(engine, before, now, column) if column in now.columns and column in before.columns else None
-        if grid:
-            old, new = [row["before"] for row in grid], [row["now"] for row in grid]
-            if not sum(new):
-                return found
-            return replace(
-                found,
-                shift=grid,
-                psi=psi(old, new),
-                psi_by_chance=psi_by_chance(len(old), sum(old), sum(new)),
-                psi_rows=(sum(old), sum(new)),
-            )
-    return found

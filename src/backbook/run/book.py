@@ -193,7 +193,7 @@ def extended(
         profile = segments.apply([each for each in placed if not isinstance(each, Clusters)], profile)
         for link in ready:
             if link.kind == "score":
-                profile = scored(profile, frozen, link.id, versions, engine)[0]
+                profile = scored(profile, frozen, link.id, versions, engine, reasons=False)[0]
         waiting = [link for link in waiting if link not in ready]
     return profile
 
@@ -206,6 +206,7 @@ def scored(
     engine: Engine,
     *,
     keep: Callable[[Any], Any] = lambda table: table,
+    reasons: bool = True,
 ) -> tuple[Profile, Any | None]:
     """The profile with one score's columns, and the score's own table; null columns where it is not available.
 
@@ -217,7 +218,7 @@ def scored(
         rows = profile.at(score.grain)
         nothing = {name.name: ibis.null(IBIS[name.type]) for name in score.yields}
         return profile.with_columns(score.grain, nothing, rows), None
-    given = keep(apply(version, profile.rows(score.grain, score.reads), engine))
+    given = keep(apply(version, profile.rows(score.grain, score.reads), engine, reasons=reasons))
     return profile.joined(score.grain, columns(version, given)), given
 
 

@@ -91,6 +91,16 @@ def still_there(way: Way, stage: str, read: str, *, or_base_of: str = "") -> dic
     return None
 
 
+def until(way: Way, *tables: str) -> dict[str, list[str]]:
+    """Hashes of what derived tables hold up to this date, for a stage that reads them."""
+    head = way.writer.head
+    found = {}
+    for table in tables:
+        manifest = head.manifest(table)
+        found[table] = sorted(file.sha256 for file in manifest.files if file.part <= way.part) if manifest else []
+    return found
+
+
 def _notes(head: Head, beginning: str) -> list[dict[str, Any]]:
     names = sorted(name for name in head.document_names(KIND) if name.startswith(beginning))
     return [json.loads(data) for name in names if (data := head.document(KIND, name)) is not None]

@@ -24,6 +24,7 @@ from backbook.outcome.who_is_who import REVIEW, Identity
 from backbook.run import compare
 from backbook.run.dates import previous_month_end
 from backbook.run.records import latest
+from backbook.score import monitor
 from backbook.score.definition import EXPRESSION, IN_POINTS
 from backbook.sources import private
 from backbook.sources.contract import TABLES
@@ -94,7 +95,8 @@ def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
     before = previous_month_end(way.as_of)
     last = latest(way.workspace, before, "decide")
     versions = [
-        version.summary() | {"grades": version.content["grades"]} for _, version in sorted(way.versions.items())
+        version.summary() | {"grades": version.content["grades"], "columns": version.content["columns"]}
+        for _, version in sorted(way.versions.items())
     ]
     return kpi.figures(
         engine,
@@ -121,6 +123,8 @@ def _figures(way: Way, lists: Iterable[ListFile]) -> Figures:
         versions=versions,
         scores=_part(way, "score", way.part),
         last_scores=_part(way, "score", before.isoformat()),
+        watch=_part(way, monitor.TABLE, way.part),
+        watched_before=_before(way, monitor.TABLE),
         risk_and_value=_risk_and_value(way),
         decision=decision,
         names={strategy.id: Text(strategy.label.zh, strategy.label.en) for strategy in frozen.strategies},
@@ -162,6 +166,15 @@ def _identity(way: Way, before: str) -> Identity | None:
 
 def _part(way: Way, table: str, part: str) -> Any:
     files = way.writer.head.files(table, part=part)
+    return way.engine.parquet(files) if files else None
+
+
+def _before(way: Way, table: str) -> Any:
+    """A table of all dates before this one."""
+    head = way.writer.head
+    manifest = head.manifest(table)
+    parts = sorted({file.part for file in manifest.files if file.part < way.part}) if manifest else []
+    files = [file for part in parts for file in head.files(table, part=part)]
     return way.engine.parquet(files) if files else None
 
 

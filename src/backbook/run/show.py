@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from backbook.run.check import CheckReport
@@ -14,6 +15,7 @@ from backbook.run.lineage import Lineage
 from backbook.run.records import Record
 from backbook.run.replay import Replayed
 from backbook.run.walk import RunReport
+from backbook.score.monitor import Level
 
 Lines = list[Any]
 MOST_LINES = 12
@@ -44,6 +46,8 @@ def run(report: RunReport) -> Lines:
         lines += _identity(report.found.get("profile", {}).get("identity"))
     if "train" in report.walked:
         lines += _scores(found["scores"])
+    if "watch" in report.walked:
+        lines += _watch(found["watch"])
     if "decide" in report.walked:
         lines += _decisions(found["decisions"])
     if {"profile", "train"} & set(report.walked):
@@ -99,6 +103,20 @@ def _scores(scores: dict[str, dict[str, Any]]) -> Lines:
         ]
         table.add_row(name, score["version"], f"{score['rows']:,}" if score.get("rows") else "–", *figures)
     return [table]
+
+
+def _watch(scores: Mapping[str, Mapping[str, Any]]) -> Lines:
+    """How many scores hold, and each of the others with its reason and what to do, the worst first."""
+    if not scores:
+        return []
+    holding = sum(score["level"] == Level.OK for score in scores.values())
+    others = [(name, score) for name, score in sorted(scores.items()) if score["level"] != Level.OK]
+    others.sort(key=lambda each: -list(Level).index(each[1]["level"]))
+    told = [
+        f"{name}: {score['level']} – {score['reason_en']}. {score['act_en'].capitalize()}." for name, score in others
+    ]
+    holds = f"{holding} {'score holds' if holding == 1 else 'scores hold'}"
+    return [f"Watch: {holds}{';' if told else '.'}", *(f"  {escape(line)}" for line in told)]
 
 
 def _decisions(decisions: dict[str, dict[str, Any]]) -> Lines:

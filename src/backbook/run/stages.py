@@ -27,11 +27,12 @@ from backbook.errors import BadData, NotAllowed
 from backbook.lake import Writer
 from backbook.outcome import library
 from backbook.progress import Progress
-from backbook.run import built, movement, paper
+from backbook.run import built, movement, paper, watching
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
-from backbook.score import make, registry
+from backbook.run.scores.lives import standing
+from backbook.score import make, monitor, registry
 from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Unavailable, Version
 from backbook.sources.load import load as load_sources
@@ -189,22 +190,27 @@ def train(way: Way) -> dict[str, Any]:
     lacking: list[dict[str, str]] = []
     anew = way.walked == ("train",)
     scores = [way.frozen.score(link.id) for link in way.frozen.order if link.kind == "score"]
-    fitted = {score.id: None if anew else fitting(way, score) for score in scores}
-    needs = {score.id: book.needs(score, way.as_of) for score in scores if fitted[score.id] is None}
+    fitted = {score.id: fitting(way, score) for score in scores}
+    anew_or_none = [score for score in scores if anew or fitted[score.id] is None]
+    needs = {score.id: book.needs(score, way.as_of) for score in anew_or_none}
     with way.engine.scope():
-        book.foresee([score for score in scores if score.method in TAUGHT and needs.get(score.id) == ""], way.as_of)
+        book.foresee([score for score in anew_or_none if score.method in TAUGHT and not needs[score.id]], way.as_of)
         for score in scores:
-            version: Version | Unavailable | None = fitted[score.id]
-            if version is None and needs[score.id]:
+            in_use = version = fitted[score.id]
+            if needs.get(score.id):
                 version = Unavailable("score", score.id, needs[score.id])
-            elif version is None:
+            elif score.id in needs:
                 way.progress(score.en)
                 with way.engine.scope():
                     version = _made(way, score, book)
             if isinstance(version, Unavailable):
                 lacking.append({"what": f"score {score.id}", "needs": version.needs})
-            elif version is not None:
-                way.versions[score.id] = version
+                version = None
+            # A new version beside a champion waits as candidate: what reads the score goes on reading the champion.
+            used = in_use if isinstance(in_use, Version) else version if in_use is None else None
+            if used is not None:
+                way.versions[score.id] = used
+            if version is not None:
                 found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
     way.publish("train")
     return {"scores": found, "not_available": lacking}
@@ -247,6 +253,24 @@ def score(way: Way) -> dict[str, Any]:
     way.publish("score")
     found = {"rows": rows, "versions": {id_: version.id for id_, version in sorted(way.versions.items())}}
     built.note(way, "score", read, [*PROFILES.values(), *MOVEMENT, "score", CUTS, GROUPS, APART], found, base)
+    return found
+
+
+def watch(way: Way) -> dict[str, Any]:
+    """Whether each score in use still holds: by who is scored today, and by what came of earlier days."""
+    _look_up(way)
+    read = built.inputs(
+        way,
+        versions={id_: version.id for id_, version in way.versions.items()},
+        left=built.until(way, "score", *PROFILES.values()),
+    )
+    found = None if way.anew else built.still_there(way, "watch", read)
+    if found is not None:
+        return found
+    with way.engine.scope():
+        found = watching.watch(way, read_profile(way))
+    way.publish("watch")
+    built.note(way, "watch", read, [monitor.TABLE], found)
     return found
 
 
@@ -297,22 +321,27 @@ def untrained(way: Way) -> list[Score]:
     return [score for score in taught if way.walked == ("train",) or fitting(way, score) is None]
 
 
-def fitting(way: Way, score: Score) -> Version | None:
-    """The version of this very definition that was known at the date: the champion, else the latest."""
-    rows = [
-        row
-        for row in registry.registered(way.engine, way.writer.head, score.id)
-        if row["definition"] == score.hash and row["registered_on"] <= way.as_of
+def fitting(way: Way, score: Score) -> Version | Unavailable | None:
+    """The champion among the versions of this very definition that were known at the date.
+
+    Where people have retired it and promoted no other, the score is not available; it is not simply taught anew.
+    """
+    known = [
+        each for each in standing(way.workspace, way.writer.head, score, way.as_of) if each.definition == score.hash
     ]
-    chosen = [row for row in rows if row["status"] == registry.CHAMPION] or rows[-1:]
-    return registry.version(way.writer.head, chosen[-1]["version"]) if chosen else None
+    chosen = registry.champion(known)
+    if chosen is not None:
+        return registry.version(way.writer.head, chosen.version)
+    return (
+        Unavailable("score", score.id, "a champion: its versions are retired; promote one of them") if known else None
+    )
 
 
 def _look_up(way: Way) -> None:
     """The versions in use, for the stages that are walked without `train`."""
     for each in way.frozen.scores:
         version = way.versions.get(each.id) or fitting(way, each)
-        if version is not None:
+        if isinstance(version, Version):
             way.versions[each.id] = version
 
 

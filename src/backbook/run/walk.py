@@ -1,6 +1,6 @@
 """One business date, or many, from the bank's files to the report.
 
-`load`, `profile`, `train`, `score`, `decide`, `report`: each stage reads tables and writes tables, publishes once,
+`load`, `profile`, `train`, `score`, `watch`, `decide`, `report`: each stage reads tables and writes tables, publishes once,
 and can be repeated alone with the same result. A run that was killed is finished by running it again.
 """
 
@@ -30,6 +30,7 @@ WALK: Mapping[str, Callable[[Way], Any]] = {
     "profile": stages.profile,
     "train": stages.train,
     "score": stages.score,
+    "watch": stages.watch,
     "decide": stages.decide,
     "report": stages.report,
 }
@@ -39,6 +40,7 @@ TEXTS = {
     "profile": "Building profiles",
     "train": "Training scores",
     "score": "Scoring",
+    "watch": "Watching scores",
     "decide": "Deciding",
     "report": "Writing lists and the report",
 }
@@ -65,6 +67,7 @@ class RunReport:
             "not_available": found.get("profile", {}).get("not_available", [])
             + found.get("train", {}).get("not_available", []),
             "scores": found.get("train", {}).get("scores", {}),
+            "watch": found.get("watch", {}).get("scores", {}),
             "decisions": found.get("decide", {}).get("decisions", {}),
             "files": found.get("report", {}).get("files", []),
         }

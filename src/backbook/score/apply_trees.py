@@ -56,7 +56,7 @@ def forest(version: Version) -> Forest:
     return Forest.read(version.content["trees"], {name.name: name for name in version.columns})
 
 
-def asked(version: Version, *, threads: int = 1) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+def asked(version: Version, *, threads: int = 1, reasons: bool = True) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
     """The function from a batch of the key, `INSIDE` and the version's columns to what the forest says of each row."""
     grown = forest(version)
     codes = pa.array([standing_code(one.name, standing) for one in grown.codings for standing in one.standings])
@@ -64,14 +64,19 @@ def asked(version: Version, *, threads: int = 1) -> Callable[[pa.RecordBatch], p
 
     def ask(batch: pa.RecordBatch) -> pa.RecordBatch:
         columns = encode(grown.codings, batch)
-        log_odds, moved = grown.explained(columns, threads=threads)
+        if reasons:
+            log_odds, moved = grown.explained(columns, threads=threads)
+            places = _strongest(moved, columns.standing + first)
+        else:
+            log_odds = grown.log_odds(columns, threads=threads)
+            places = [np.full(batch.num_rows, -1)] * len(REASONS)
         outside = ~batch[INSIDE].fill_null(False).to_numpy(zero_copy_only=False)
-        reasons = [
+        told = [
             pa.DictionaryArray.from_arrays(pa.array(place, mask=outside | (place < 0)), codes).cast(pa.string())
-            for place in _strongest(moved, columns.standing + first)
+            for place in places
         ]
         key = batch[version.key].cast(pa.string())
-        return pa.RecordBatch.from_arrays([key, pa.array(log_odds, mask=outside), *reasons], schema=schema(version))
+        return pa.RecordBatch.from_arrays([key, pa.array(log_odds, mask=outside), *told], schema=schema(version))
 
     return ask
 

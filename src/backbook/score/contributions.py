@@ -30,7 +30,8 @@ from backbook.errors import BadData
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 
-# Larger groups are fewer, but their figures leave the nearer caches: 256 took 1.8 times as long, 16,384 ten times the room.
+# Larger groups are fewer, but their figures leave the nearer caches: 256 took 1.8 times as long, 16,384 ten times the
+# room for the same time.
 MOST_CELLS = 4_096
 # Rows looked up at a time: long enough that Python does not count, short enough that the sums stay near.
 CHUNK = 16_384
@@ -84,7 +85,10 @@ class Digit:
 
 @dataclass(frozen=True)
 class Group:
-    """Leaves of one tree that are looked up together: in each cell the value, then what each feature contributes."""
+    """Leaves of one tree that are looked up together: in each cell the value, then what each feature contributes.
+
+    Where only values are asked for there are no `features`.
+    """
 
     digits: tuple[Digit, ...]
     features: tuple[int, ...]
@@ -223,14 +227,17 @@ def _in_chunks(count: int, threads: int, work: Callable[[slice], None]) -> None:
             pass
 
 
-# A leaf and what each feature contributes to it, by mask.
-Known = tuple[Leaf, Floats]
+# A leaf and what each feature contributes to it, by mask, where that is asked for.
+Known = tuple[Leaf, Floats | None]
 
 # ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def lookup(text: str, columns: Sequence[int]) -> Lookup:
-    """The model in LightGBM's text form, made ready for a matrix that holds these of its columns in this order."""
+def lookup(text: str, columns: Sequence[int], *, explaining: bool = True) -> Lookup:
+    """The model in LightGBM's text form, made ready for a matrix that holds these of its columns in this order.
+
+    What is not `explaining` gives values alone, the same ones, and is ready sooner.
+    """
     trees = list(leaves(text, {column: place for place, column in enumerate(columns)}))
     steps = {(step.feature, step.missing, step.cut) for tree in trees for leaf in tree for step in leaf.way}
     of_feature: list[set[float]] = [set() for _ in columns]
@@ -238,9 +245,10 @@ def lookup(text: str, columns: Sequence[int]) -> Lookup:
         of_feature[feature].add(cut)
     cuts = tuple(np.array(sorted(found)) for found in of_feature)
     lines = tuple(sorted({(feature, missing) for feature, missing, _ in steps}))
-    tables = iter(_contributions([leaf for tree in trees for leaf in tree]))
+    every = [leaf for tree in trees for leaf in tree]
+    tables = iter(_contributions(every) if explaining else [None] * len(every))
     known = [[(leaf, next(tables)) for leaf in tree] for tree in trees]
-    groups = tuple(_group(part, cuts, lines) for tree in known for part in _parts(tree, 0))
+    groups = tuple(_group(part, cuts, lines, explaining) for tree in known for part in _parts(tree, 0))
     expected = math.fsum(leaf.value * leaf.share for tree in trees for leaf in tree)
     return Lookup(len(columns), cuts, lines, groups, expected)
 
@@ -267,26 +275,39 @@ def _digits(tree: Sequence[Known]) -> Mapping[tuple[int, str], list[float]]:
     return {line: sorted(cuts) for line, cuts in sorted(found.items())}
 
 
-def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[int, str]]) -> Group:
+def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[int, str]], explaining: bool) -> Group:
+    """The figures of every cell; a leaf's are worked out on the few axes that its way asks for, then spread over all."""
     asked = _digits(tree)
-    features = tuple(sorted({feature for feature, _ in asked}))
+    axes = list(asked)
     sizes = [len(of) + 1 for of in asked.values()]
-    interval = dict(zip(asked, np.indices(sizes).reshape(len(sizes), -1), strict=True)) if sizes else {}
-    table = np.zeros((1 + len(features), math.prod(sizes)))
+    features = tuple(sorted({feature for feature, _ in asked})) if explaining else ()
+    table = np.zeros((1 + len(features), *sizes))
     for leaf, moved in tree:
-        follows = np.ones((len(leaf.features), table.shape[1]), dtype=bool)
-        for step in leaf.way:
-            line = (step.feature, step.missing)
-            goes_right = interval[line] > asked[line].index(step.cut)
-            follows[leaf.features.index(step.feature)] &= goes_right == step.right
-        mask = (follows << np.arange(len(follows))[:, None]).sum(axis=0)
-        table[0] += np.where(follows.all(axis=0), leaf.value, 0.0)
-        table[[1 + features.index(one) for one in leaf.features]] += moved[mask].T
+        mask = _agreement(leaf, asked, axes)
+        table[0] += np.where(mask == (1 << len(leaf.features)) - 1, leaf.value, 0.0)
+        if moved is not None:
+            for place, feature in enumerate(leaf.features):
+                table[1 + features.index(feature)] += moved[mask, place]
     digits = tuple(
         Digit(lines.index(line), tuple(int(place) for place in np.searchsorted(cuts[line[0]], of)))
         for line, of in asked.items()
     )
-    return Group(digits, features, table)
+    return Group(digits, features, table.reshape(len(table), -1))
+
+
+def _agreement(leaf: Leaf, asked: Mapping[tuple[int, str], list[float]], axes: Sequence[tuple[int, str]]) -> Wholes:
+    """By interval, on the axes that the leaf's way asks for, the mask of the features that agree with it."""
+    agrees: dict[int, Any] = {}
+    for step in leaf.way:
+        line = (step.feature, step.missing)
+        cuts, axis = asked[line], axes.index(line)
+        goes_right = np.arange(len(cuts) + 1) > cuts.index(step.cut)
+        along = (goes_right == step.right).reshape([-1 if one == axis else 1 for one in range(len(axes))])
+        agrees[step.feature] = agrees.get(step.feature, True) & along
+    mask = np.zeros([1] * len(axes), dtype=np.int64)
+    for place, feature in enumerate(leaf.features):
+        mask = mask + (agrees[feature].astype(np.int64) << place)
+    return mask
 
 
 def _contributions(every: Sequence[Leaf]) -> list[Floats]:

@@ -42,7 +42,7 @@ class Feature:
     """One feature coded for a search, and all the literals that may stand in a rule."""
 
     name: str
-    codes: Places
+    codes: Codes
     size: int
     literals: tuple[Literal, ...]
 
@@ -57,9 +57,9 @@ def feature(grid: Grid, codes: Codes, target: Marks, taught: Places, direction: 
     if grid.is_text:
         order = _by_rate(grid, codes[taught], target[taught])
         place = np.argsort(np.concatenate([order, np.setdiff1d(np.arange(grid.codes_in_all), order)]))
-        return Feature(grid.name.name, place[codes], grid.codes_in_all, tuple(_of_levels(grid, order)))
+        return Feature(grid.name.name, place.astype(np.int16)[codes], grid.codes_in_all, tuple(_of_levels(grid, order)))
     ways = _ways(grid, codes[taught], target[taught], direction)
-    return Feature(grid.name.name, codes.astype(np.int64), grid.codes_in_all, tuple(_of_numbers(grid, ways)))
+    return Feature(grid.name.name, codes, grid.codes_in_all, tuple(_of_numbers(grid, ways)))
 
 
 def _by_rate(grid: Grid, codes: Codes, events: Marks) -> Places:

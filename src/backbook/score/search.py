@@ -84,17 +84,13 @@ def search(features: Sequence[Feature], target: Marks, rows: Places, bounds: Bou
     """The conjunctions worth something among the rows at these places, the best first, of equal ones the shorter."""
     book = _Book(features, target, rows, bounds)
     found = list(book.singles())
-    beam: list[tuple[float, tuple[int, int]]] = []
     if bounds.literals > 1:
-        for pair, promise, worth in book.pairs():
-            if promise > 0:
-                beam.append((promise, pair))
-            if worth > 0:
-                found.append((worth, pair))
-    if bounds.literals > 2:
-        beam.sort(key=lambda one: (-one[0], one[1]))
-        found += [narrowed for _, pair in beam[:BEAM] for narrowed in book.narrowed(pair)]
-    best = {tuple(sorted(set(places))): float(worth) for worth, places in found}
+        pairs = list(book.pairs())
+        found += [worthy for worthy, _ in pairs if worthy[0] > 0]
+        if bounds.literals > 2:
+            beam = sorted((promising for _, promising in pairs if promising[0] > 0), key=lambda one: (-one[0], one[1]))
+            found += [narrowed for _, pair in beam[:BEAM] for narrowed in book.narrowed(pair)]
+    best = {book.plain(places): worth for worth, places in found}
     order = sorted(best, key=lambda places: (-best[places] * DEARER ** len(places), len(places), places))
     return [Conjunction(tuple(book.literals[place] for place in places), best[places]) for places in order]
 
@@ -144,60 +140,61 @@ class _Book:
         self.first, self.after = np.array(first, dtype=np.int64), np.array(after, dtype=np.int64)
 
     def singles(self) -> Iterator[tuple[float, tuple[int, ...]]]:
-        hits, events = self._counts(np.ones(len(self.target), dtype=bool))
-        worth = self.bounds.surplus(events, hits)
-        return ((worth[place], (int(place),)) for place in np.flatnonzero(worth > 0))
+        worth = self._worth(np.ones(len(self.target), dtype=bool))
+        return ((float(worth[place]), (int(place),)) for place in np.flatnonzero(worth > 0))
 
-    def pairs(self) -> Iterator[tuple[tuple[int, int], float, float]]:
-        """For each two features the best pair that is worth something, and the one that promises most."""
+    def pairs(self) -> Iterator[tuple[tuple[float, tuple[int, int]], tuple[float, tuple[int, int]]]]:
+        """For each two features the pair of literals that is worth most, and the one that promises most."""
         # What a third literal may still cut away: a pair half as sure as asked may become a rule.
         halfway = (self.rate + self.bounds.least) / 2
-        for number in range(len(self.features)):
-            one, columns = self.of[number], self._features_after(number)
-            if one.start == one.stop or not columns:
+        for number, one in enumerate(self.of[:-1]):
+            if one.start == one.stop:
                 continue
             hits, events = self._joint(number)
             worth = self.bounds.surplus(events, hits)
             promise = np.where(hits >= self.bounds.fewest, events - halfway * hits, -np.inf)
-            for other in columns:
-                there = self.of[other]
-                here = slice(there.start - one.stop, there.stop - one.stop)
-                for values, is_promise in ((promise, True), (worth, False)):
-                    block = values[:, here]
-                    row, column = divmod(int(block.argmax()), block.shape[1])
-                    pair = (one.start + row, there.start + column)
-                    value = float(block[row, column])
-                    if is_promise:
-                        yield pair, value, -np.inf
-                    elif value > 0:
-                        yield pair, -np.inf, value
+            for there in self.of[number + 1 :]:
+                if there.start < there.stop:
+                    yield self._best(worth, one, there), self._best(promise, one, there)
+
+    def _best(self, values: Counts, one: slice, there: slice) -> tuple[float, tuple[int, int]]:
+        """The highest of the values of the literals of one feature (rows) with those of another."""
+        block = values[:, there.start - one.stop : there.stop - one.stop]
+        row, column = divmod(int(block.argmax()), block.shape[1])
+        return float(block[row, column]), (one.start + row, there.start + column)
 
     def narrowed(self, pair: tuple[int, int]) -> Iterator[tuple[float, tuple[int, ...]]]:
         """The pair with one literal more: the best of each feature."""
-        mask = np.logical_and.reduce([self._holds(place) for place in pair])
-        worth = self.bounds.surplus(*reversed(self._counts(mask)))
+        worth = self._worth(np.logical_and.reduce([self._holds(place) for place in pair]))
         for one in self.of:
             if one.start < one.stop:
                 place = one.start + int(worth[one].argmax())
                 if worth[place] > 0:
-                    yield worth[place], (*pair, place)
+                    yield float(worth[place]), (*pair, place)
 
-    def _features_after(self, number: int) -> list[int]:
-        return [n for n in range(number + 1, len(self.features)) if self.of[n].start < self.of[n].stop]
+    def plain(self, places: tuple[int, ...]) -> tuple[int, ...]:
+        """The literals in their order, without one that another makes true: above 3, where above 5 is asked too."""
+        kept = sorted(set(places))
+        wider = {
+            one
+            for one, other in itertools.permutations(kept, 2)
+            if self.first[one] <= self.first[other] and self.after[other] <= self.after[one]
+        }
+        return tuple(place for place in kept if place not in wider)
 
     def _holds(self, place: int) -> Marks:
         column = self.codes[:, int(np.searchsorted(self.starts, self.first[place], side="right")) - 1]
         found: Marks = (column >= self.first[place]) & (column < self.after[place])
         return found
 
-    def _counts(self, mask: Marks) -> tuple[Counts, Counts]:
-        """Hits and events of every literal among the rows of the mask."""
+    def _worth(self, mask: Marks) -> Counts:
+        """What every literal is worth together with the mask."""
         found = []
         for rows in (mask, mask & self.target):
             counts = np.bincount(self.codes[rows].ravel(), minlength=self.starts[-1])
             summed = np.concatenate([[0], np.cumsum(counts)])
             found.append(summed[self.after] - summed[self.first])
-        return found[0], found[1]
+        return self.bounds.surplus(found[1], found[0])
 
     def _joint(self, number: int) -> tuple[Counts, Counts]:
         """Hits and events of every literal of one feature with every literal of those after it."""

@@ -183,6 +183,16 @@ def _history(score: Score, as_of: date, book: Book) -> str:
 
 def _marked(score: Score, engine: Engine, as_of: date, book: Book, day: date) -> tuple[pa.Table, dict[str, int]]:
     """One day: the units that teach, with their person and what became of them, ordered; and the rows after each step."""
+    rows = became(score, engine, as_of, book, day)
+    known, taught = _known(rows), ~rows[EXCLUDED]
+    kept = taught & known & _apart(rows)
+    counts = rows.aggregate(population=rows.count(), taught=taught.sum(), known=(taught & known).sum(), kept=kept.sum())
+    found = {name: int(number or 0) for name, number in engine.rows(counts)[0].items()}
+    return engine.arrow(rows.filter(kept).select(score.key, PERSON, EVENT, FIRST).order_by(score.key)), found
+
+
+def became(score: Score, engine: Engine, as_of: date, book: Book, day: date) -> Any:
+    """The population of a day, kept in the engine: key, person, whether excluded, and what became of it as known by `as_of`."""
     read = frozenset().union(*(each.reads for each in (score.population, score.exclusions) if each is not None))
     everyone = book.profile(score.grain, day, read)
     drawn = everyone if score.population is None else everyone.filter(score.population.ibis(everyone))
@@ -192,7 +202,7 @@ def _marked(score: Score, engine: Engine, as_of: date, book: Book, day: date) ->
     later = book.outcomes(score.grain, day, as_of, score.outcomes, units.select(score.key))
     assert score.target is not None
     first = ibis.literal(True) if score.first is None else score.first.ibis(later)
-    became = later.select(
+    turned = later.select(
         _key=later[score.key],
         **{
             # The whole way is gone by those who passed the first stage too.
@@ -201,13 +211,22 @@ def _marked(score: Score, engine: Engine, as_of: date, book: Book, day: date) ->
             BETWEEN: _holds(score.indeterminate, later),
         },
     )
-    rows = engine.cached(units.left_join(became, units[score.key] == became["_key"]).drop("_key"))
-    known = rows[EVENT].notnull() & rows[FIRST].notnull()
-    taught = ~rows[EXCLUDED]
-    kept = taught & known & ~rows[BETWEEN].fill_null(False)
-    counts = rows.aggregate(population=rows.count(), taught=taught.sum(), known=(taught & known).sum(), kept=kept.sum())
-    found = {name: int(number or 0) for name, number in engine.rows(counts)[0].items()}
-    return engine.arrow(rows.filter(kept).select(score.key, PERSON, EVENT, FIRST).order_by(score.key)), found
+    return engine.cached(units.left_join(turned, units[score.key] == turned["_key"]).drop("_key"))
+
+
+def judged(score: Score, engine: Engine, as_of: date, book: Book, day: date) -> Any:
+    """Of a day's units those that could have taught, with their `_event`: whom a score of that day is judged by."""
+    rows = became(score, engine, as_of, book, day)
+    return rows.filter(~rows[EXCLUDED] & _known(rows) & _apart(rows)).select(score.key, EVENT)
+
+
+def _known(rows: Any) -> Any:
+    return rows[EVENT].notnull() & rows[FIRST].notnull()
+
+
+def _apart(rows: Any) -> Any:
+    """Whether a row is one or the other, not in between."""
+    return ~rows[BETWEEN].fill_null(False)
 
 
 def _holds(condition: Expression | None, table: Any) -> Any:

@@ -22,6 +22,7 @@ from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
+from backbook.score.reference import reference
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative
 from backbook.score.stability import steady
@@ -45,6 +46,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         judged = Judged(score, sample, seen)
         card, chances = judged.card(), judged.chances()
         found = figures(score, sample, chances, judged.chances_out_of_time)
+        given = judged.given(card)
     if not card.characteristics:
         return Unavailable("score", score.id, NOTHING)
     keys, listed = formula.reason_keys(card)
@@ -59,6 +61,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
             "reason_keys": keys,
             "reasons": [reason(one, bin) for one, bin in listed],
             "card": card_content(card, constant_or_left(seen, card)),
+            "reference": reference(score, sample, [seen.by_name[one.name.name] for one in card.characteristics], given),
         }
     )
 
@@ -114,6 +117,10 @@ class Judged:
     def card(self) -> Card:
         intercept, slope = correction(self.odds, self.sample.target)
         return self._fit(range(self.score.folds), self.days).calibrated(intercept, slope)
+
+    def given(self, card: Card) -> Floats:
+        """The chances that this card gives to all rows, as it will give them to the book."""
+        return card.chances(card.points(self.codes, self.every))
 
     def chances(self) -> Floats:
         """Of every row, by a card that had not seen it."""

@@ -22,6 +22,7 @@ from backbook.score.definition import Score
 from backbook.score.explain import standing_reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
+from backbook.score.reference import reference
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.target import Sample
 from backbook.score.train import CONSTANT, NOTHING
@@ -44,13 +45,12 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
     seen = look(score, sample)
     if isinstance(seen, Unavailable):
         return seen
-    if not seen.tallies:
-        return Unavailable("score", score.id, NOTHING)
     codings, columns = _columns(sample, seen)
     judged = Judged(score, sample, columns, _ways(score, seen, codings))
     if not judged.gains:
         return Unavailable("score", score.id, NOTHING)
-    found = figures(score, sample, judged.chances(), judged.chances_out_of_time)
+    chances = judged.chances()
+    found = figures(score, sample, chances, judged.chances_out_of_time)
     forest = judged.forest(codings)
     used = [one.name for one in forest.codings]
     said = content(score, sample, steps(score), found, used, ["lightgbm"])
@@ -64,6 +64,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
                 *({"feature": one.name.name, "why": UNASKED} for one in codings if one.name not in used),
             ],
             "reasons": [standing_reason(one.name, standing) for one in forest.codings for standing in one.standings],
+            "reference": reference(score, sample, [seen.by_name[name.name] for name in used], chances),
         }
     )
 

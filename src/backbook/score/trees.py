@@ -159,7 +159,11 @@ class Forest:
         return cls(text, tuple(codings[place] for place in used), tuple(columns), round(intercept, 6), round(slope, 6))
 
     @cached_property
-    def lookup(self) -> Lookup:
+    def _values(self) -> Lookup:
+        return lookup(self.text, self.columns, explaining=False)
+
+    @cached_property
+    def _explained(self) -> Lookup:
         return lookup(self.text, self.columns)
 
     @property
@@ -167,11 +171,11 @@ class Forest:
         return self.text.count("\nTree=")
 
     def log_odds(self, columns: Columns, *, threads: int = 1) -> Floats:
-        return self._corrected(self.lookup.values(columns.matrix, threads=threads))
+        return self._corrected(self._values.values(columns.matrix, threads=threads))
 
     def explained(self, columns: Columns, *, threads: int = 1) -> tuple[Floats, Floats]:
         """The log odds, and by feature (rows of the second) what it adds to them."""
-        values, moved = self.lookup.explained(columns.matrix, threads=threads)
+        values, moved = self._explained.explained(columns.matrix, threads=threads)
         for column in range(len(self.codings), len(moved)):
             moved[columns.feature[column]] += moved[column]
         return self._corrected(values), self.slope * moved[: len(self.codings)]

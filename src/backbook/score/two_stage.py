@@ -24,6 +24,7 @@ from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
 from backbook.score.quality import quality
+from backbook.score.reference import reference
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card
 from backbook.score.target import EVENT, FIRST, Sample
@@ -46,12 +47,19 @@ def train_two_stage(score: Score, sample: Sample) -> Version | Unavailable:
         judged = [Judged(score, each, looked) for each, looked in zip(samples, seen, strict=True)]
         cards = [each.card() for each in judged]
         whole = _Whole(score, sample, judged)
-        found = figures(score, sample, whole.chances(), whole.chances_out_of_time)
+        chances = whole.chances()
+        found = figures(score, sample, chances, whole.chances_out_of_time)
         found["one_stage"] = _one_stage(score, sample)
     lacking = [stage for stage, card in zip(STAGES, cards, strict=True) if not card.characteristics]
     if lacking:
         return Unavailable("score", score.id, f"{NOTHING} ({' and '.join(lacking)} stage)")
-    return Version(_content(score, sample, cards, seen, found))
+    used = {one.name.name: looked.by_name[one.name.name] for card, looked in zip(cards, seen, strict=True)
+            for one in card.characteristics}  # fmt: skip
+    # Of a feature in both stages the bands are those of the first: that is the whole population.
+    banded = [seen[0].by_name.get(name, tally) for name, tally in used.items()]
+    return Version(
+        _content(score, sample, cards, seen, found) | {"reference": reference(score, sample, banded, chances)}
+    )
 
 
 def _first(sample: Sample) -> Sample:
