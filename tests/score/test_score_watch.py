@@ -45,7 +45,7 @@ def version(engine: Engine) -> Version:
 def profile(engine: Engine, version: Version, values: dict[str, Any]) -> Any:
     """Made-up accounts with the columns of their score."""
     known = engine.table(arrow(values)).drop("worst_dpd")
-    given = columns(version, apply(version, known)).rename(_unit="account_id")
+    given = columns(version, apply(version, known, engine)).rename(_unit="account_id")
     return known.left_join(given, known.account_id == given["_unit"]).drop("_unit")
 
 
@@ -252,7 +252,7 @@ def book(engine: Engine) -> PaperBook:
 
 
 def given(engine: Engine, version: Version, book: PaperBook) -> Any:
-    return apply(version, book._table(SCORED).drop("worst_dpd")).rename(unit="account_id")
+    return apply(version, book._table(SCORED).drop("worst_dpd"), engine).rename(unit="account_id")
 
 
 def test_scores_are_judged_only_when_their_outcomes_are_over(engine: Engine, version: Version, book: PaperBook) -> None:
