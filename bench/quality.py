@@ -39,6 +39,7 @@ import numpy as np
 
 from backbook import run
 from backbook.customer.reader import Reader
+from backbook.definitions import read_items
 from backbook.score import Version, apply, champion
 from backbook.score.quality import auc
 from backbook.workspace import Workspace
@@ -241,9 +242,11 @@ def issuer(folder: Path, made: Path | None = None) -> dict[str, float]:
         (here / "scores").mkdir(exist_ok=True)
         (here / "scores" / f"{name}.yaml").write_text(ONE_SCORE.format(id=name, target=target), encoding="utf-8")
     settings = (here / "backbook.toml").read_text(encoding="utf-8")
-    others = [f"score:{file.stem}" for file in sorted(CARD.glob("*.yaml"))]
     if "leave_out" not in settings:
-        alone = f'[packs.card]\nversion = "1"\nleave_out = {json.dumps([*others, "strategy:limit_review"])}\n'
+        # Features and outcomes alone: what reads the pack's scores would have to be built as well.
+        others = [f"{item.kind}:{item.id}" for item in read_items(CARD, "card")[0]
+                  if item.kind in ("tag", "segment", "score", "strategy")]  # fmt: skip
+        alone = f'[packs.card]\nversion = "1"\nleave_out = {json.dumps(others)}\n'
         (here / "backbook.toml").write_text(settings.replace('[packs]\ncard = "1"\n', alone), encoding="utf-8")
     workspace = Workspace.open(here)
     day = date(2026, 10, 31)
@@ -303,7 +306,7 @@ def against(chances: np.ndarray, true: np.ndarray) -> dict[str, float]:
 
 def weighted_auc(chances: np.ndarray, true: np.ndarray) -> float:
     """The area to expect where each row has the event with its true chance, not counting a row against itself."""
-    values, place = np.unique(chances, return_inverse=True)
+    _, place = np.unique(chances, return_inverse=True)
     events, others = np.bincount(place, true), np.bincount(place, 1 - true)
     below = np.cumsum(others) - others
     itself = np.bincount(place, true * (1 - true))
@@ -320,7 +323,7 @@ def interval(chances: np.ndarray) -> tuple[int, int]:
     return int(np.searchsorted(reached, 0.05)), int(np.searchsorted(reached, 0.95))
 
 
-CARD = HERE / "src" / "backbook" / "packs" / "card" / "scores"
+CARD = HERE / "src" / "backbook" / "packs" / "card"
 SLICES, SLICE = 400, 1000
 AGAINST_TRUTH = {"default_12m": "worst_dpd_next_12m > 90", "closing_12m": "closed_next_12m > 0"}
 ONE_SCORE = """id: {id}
