@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from backbook.sources.contract import TABLES
 from backbook.workspace import PACKS, Workspace
 
 ON, KNOWN_BY = date(2026, 3, 31), date(2026, 9, 30)
+APRIL = datetime.fromisoformat("2026-04-02 10:00")
 KEYS = {ACCOUNT: "account_id", CUSTOMER: "customer_id"}
 
 
@@ -58,8 +59,11 @@ def monthly(*amounts: int, first: int = 1) -> list[dict[str, Any]]:
 
 def test_a_fall_is_measured_against_what_there_was_before_and_a_month_lies_between(became: Any) -> None:
     spent = monthly(100, 100, 100, 999, 20, 30, 40, 999)
-    bills = [statement(f"2026-{month:02}-15", balance) for month, balance in
-             [(1, 600), (2, 500), (3, 700), (4, 9999), (5, 300), (6, 200), (7, 100), (8, 9999)]]  # fmt: skip
+    bills = [
+        statement(f"2026-{month:02}-15", balance)
+        for month, balance in [(1, 600), (2, 500), (3, 700), (4, 9999), (5, 300), (6, 200), (7, 100), (8, 9999)]
+    ]
+    bills.append(statement("2025-12-15", 9999))  # fmt: skip
     tables = {"account": [account("a")], "transaction": [tx("2025-12-31", 7), *spent], "statement": bills}
     found = became(tables, "spend_before_3m", "spend_after_3m", "balance_before_3m", "balance_after_3m")
     assert (found["spend_before_3m"], found["spend_after_3m"]) == (300, 90)
@@ -131,22 +135,22 @@ def test_an_account_that_is_opened_later_is_counted_for_the_customer_who_was_the
     ("way", "contact", "reached"),
     [
         ("app", {"status": "delivered"}, 0),
-        ("app", {"opened_at": date(2026, 4, 2)}, 1),
+        ("app", {"opened_at": APRIL}, 1),
         ("sms", {"status": "delivered"}, 1),
         ("sms", {"status": "failed"}, 0),
         ("call", {"status": "failed"}, 0),
-        ("call", {"delivered_at": date(2026, 4, 2)}, 1),
+        ("call", {"delivered_at": APRIL}, 1),
         ("call", {"status": "delivered", "is_control": True}, None),
     ],
 )
 def test_who_is_reached_opened_it_or_got_it_or_answered(
     became: Any, way: str, contact: dict[str, Any], reached: int | None
 ) -> None:
-    from datetime import datetime
-
-    times = {key: datetime(value.year, value.month, value.day) for key, value in contact.items() if key.endswith("_at")}
-    row = {"contact_id": "1", "system": "core", "party_id": "p-a", "at": datetime(2026, 4, 1), "channel": way}
-    tables = {"account": [account("a")], "contact": [row | contact | times]}
+    row = {"contact_id": "1", "system": "core", "party_id": "p-a", "at": APRIL, "channel": way}
+    # The bank tells all of these, and has told of contacts for long.
+    old = row | {"contact_id": "0", "at": datetime.fromisoformat("2025-01-01 10:00"), "is_control": False,
+                 **dict.fromkeys(("delivered_at", "opened_at", "clicked_at"), APRIL), "status": "delivered"}  # fmt: skip
+    tables = {"account": [account("a")], "contact": [old, row | contact]}
     found = became(tables, f"sent_{way}_next_3m", f"reached_{way}_next_3m", unit="core:p-a")
     assert (found[f"sent_{way}_next_3m"], found[f"reached_{way}_next_3m"]) == (
         (1, reached) if reached is not None else (0, 0)
@@ -172,7 +176,9 @@ def test_a_vendor_s_score_counts_with_consent_and_for_its_purpose_alone(
     lookups, _ = read_lookups(items["lookup"], TABLES)
     features, _ = read_features(items["feature"], TABLES, lookups=lookups)
     vendors = [one for one in features if one.id.startswith("vendor_")]
-    book = Book(engine, {"account": [account("a")], "outside_score": scores}, first_days={"outside_score": date(2020, 1, 1)})
+    book = Book(
+        engine, {"account": [account("a")], "outside_score": scores}, first_days={"outside_score": date(2020, 1, 1)}
+    )
     (row,) = engine.rows(build(vendors, [], book, date(2026, 1, 31)).customer)
     assert (row["vendor_score_debt"], row["vendor_score_behaviour"], row["vendor_score_other"]) == (610, 700, 5)
     # The last one of all, 24 days ago; what was paid counts whatever it was good for.
