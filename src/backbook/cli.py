@@ -563,6 +563,141 @@ def customer_(
     _print(found.as_json() if as_json else [str(page)] if page else terminal.told(found))
 
 
+class _ListByDefault(TyperGroup):
+    """`scores DIR` lists, as `scores DIR list` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if (
+            args
+            and not args[0].startswith("-")
+            and (args[1:2] == [] or (args[1].startswith("-") and args[1] != "--help"))
+        ):
+            args = [args[0], "list", *args[1:]]
+        return super().parse_args(ctx, args)
+
+
+scores = typer.Typer(
+    cls=_ListByDefault,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The versions of scores: `scores DIR` lists them; `show`, `compare`; and the acts `promote` and `retire`, each a ruling.",
+)
+app.add_typer(scores, name="scores")
+Named = Annotated[str, typer.Argument(metavar="NAME", help="a version, or a score: then its champion is meant")]
+Versioned = Annotated[str, typer.Argument(metavar="VERSION", help="its id, such as behaviour-3f2a9c01d7e4")]
+
+
+@scores.callback()
+def _scores(context: typer.Context, directory: Folder) -> None:
+    context.obj = directory
+
+
+@scores.command("list")
+def scores_list(context: typer.Context, as_of: Of = None, as_json: Json = False) -> None:
+    """Every version: what it is, since when and on whose word, its figures, and the last level of the watch."""
+    # Imported here, as below: what knows scores is large, and few commands need it.
+    from backbook.run.scores import terminal
+    from backbook.run.scores.listed import listed
+
+    rows = listed(Workspace.open(context.obj), as_of=as_of)
+    _print({"versions": rows} if as_json else terminal.listed(rows))
+
+
+@scores.command("show")
+def scores_show(
+    context: typer.Context,
+    name: Named,
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as one offline page")] = None,
+    language: Report = None,
+    as_json: Json = False,
+) -> None:
+    """The model card: purpose, data, performance over time and by segment, what it is made of, reasons, fairness, limits."""
+    from backbook.run.scores import terminal
+    from backbook.run.scores.card import card
+    from backbook.run.scores.page import write_page
+
+    workspace = Workspace.open(context.obj)
+    found, words = card(workspace, name), _language(workspace, language)
+    if page is not None:
+        write_page(page, found, words)
+    _print(found.as_json() if as_json else [str(page)] if page else terminal.card(found, words))
+
+
+@scores.command("compare")
+def scores_compare(
+    context: typer.Context,
+    first: Named,
+    second: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="usually the newest candidate, against the champion")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Two versions side by side: as judged when made, on the same rows, and who changes places."""
+    from backbook.run.scores import terminal
+    from backbook.run.scores.compare import compare
+
+    found = compare(Workspace.open(context.obj), first, second)
+    _print(found.as_json() if as_json else terminal.compared(found))
+
+
+@scores.command("promote")
+def scores_promote(
+    context: typer.Context, version: Versioned, actor: Actor, reason: Reason,
+    at: At = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """The version scores from its day on; the champion before it is retired. Runs for earlier dates keep theirs."""
+    from backbook.run.scores import acts, terminal
+
+    done = acts.promote(
+        Workspace.open(context.obj), version, actor=actor, reason=reason, at=_moment(at), dry_run=dry_run
+    )
+    _print(done.as_json() if as_json else terminal.approval(done))
+
+
+@scores.command("retire")
+def scores_retire(
+    context: typer.Context, version: Versioned, actor: Actor, reason: Reason,
+    none_follows: Annotated[
+        bool, typer.Option("--none-follows", help="of a champion: the score is then not available")
+    ] = False,
+    at: At = None, dry_run: DryRun = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """The version no longer scores, nor waits."""
+    from backbook.run.scores import acts, terminal
+
+    done = acts.retire(
+        Workspace.open(context.obj), version, actor=actor, reason=reason, none_follows=none_follows, at=_moment(at),
+        dry_run=dry_run,
+    )  # fmt: skip
+    _print(done.as_json() if as_json else terminal.approval(done))
+
+
+@app.command("explain")
+def explain_(
+    directory: Folder,
+    score: Named,
+    unit: Annotated[str | None, typer.Argument(metavar="UNIT", help="an account or customer; usually the book")] = None,
+    as_of: Of = None,
+    letter: Annotated[
+        Language | None, typer.Option("--letter", help="print the sentences of a letter to UNIT, nothing else")
+    ] = None,
+    language: Report = None,
+    as_json: Json = False,
+) -> None:
+    """What moved a score: every reason of one unit with its direction and size, or what moves it most over the book."""
+    from backbook.run.scores import terminal
+    from backbook.run.scores.explain import OfUnit, explain
+
+    if letter is not None and unit is None:
+        raise typer.BadParameter("A letter goes to one: give UNIT, an account or a customer.")
+    workspace = Workspace.open(directory)
+    found = explain(workspace, score, unit, as_of=as_of)
+    if letter is not None and isinstance(found, OfUnit):
+        _print(list(found.letter(letter.value)))
+        return
+    _print(found.as_json() if as_json else terminal.explained(found, _language(workspace, language)))
+
+
 @app.command("tokenise")
 def tokenise_(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="delimited text with card numbers")],

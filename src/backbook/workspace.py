@@ -186,7 +186,13 @@ class Workspace:
                 if (item.kind, item.id) not in own and f"{item.kind}:{item.id}" not in pack.leave_out
             ]
         mappings, wrong = read_mappings(self.path)
-        return items, mappings, faults + wrong
+        plain = _plain_mappings(self.settings)
+        wrong += [
+            Fault(one.file, None, "maps what backbook.toml maps.", f"Take out table = \"{one.table}\" of [inputs.{one.name}], or the file.")
+            for one in mappings
+            if (one.table, one.name) in {(each.table, each.name) for each in plain}
+        ]  # fmt: skip
+        return items, [*mappings, *plain], faults + wrong
 
     def items(self, kind: str) -> list[Item]:
         """The pack's items and the workspace's own, in a stable order."""
@@ -209,6 +215,15 @@ class Workspace:
             for item in read_items(PACKS / pack.name, f"pack {pack.name}", f"packs/{pack.name}/")[0]
             if (item.kind, item.id) in own
         ]
+
+
+def _plain_mappings(settings: Settings) -> list[SourceMapping]:
+    """Inputs that say which table they are: their columns bear the contract's own names already."""
+    return [
+        SourceMapping(str(written["table"]), name, f"SELECT * FROM {name}", SETTINGS_FILE)
+        for name, written in sorted(settings.inputs.items())
+        if isinstance(written, Mapping) and "table" in written
+    ]
 
 
 def read_settings(text: str) -> tuple[Settings, list[Fault]]:

@@ -20,7 +20,7 @@ from backbook.engine import Engine
 from backbook.errors import BadData
 from backbook.expressions import Name, Type
 from backbook.lake import Lake
-from backbook.score import Unavailable, Version, apply, champion, columns, for_one, make, read_scores, register
+from backbook.score import Unavailable, Version, apply, columns, for_one, make, read_scores, register
 from backbook.score.apply import COLUMNS
 from backbook.score.registry import registered, version
 
@@ -183,26 +183,19 @@ def test_an_amount_is_graded_at_stated_amounts_or_at_shares_of_the_book(
     assert [row["grade"] for row in given] == grades
 
 
-def test_versions_are_kept_and_the_first_of_a_definition_decides(
-    engine: Engine, trained: Version, tmp_path: Any
-) -> None:
-    lake = Lake(tmp_path)
+def test_versions_are_kept_in_the_order_in_which_they_came(engine: Engine, trained: Version, tmp_path: Any) -> None:
+    lake, later = Lake(tmp_path), date(2026, 9, 30)
     other = make(score(), engine, AS_OF, PaperBook(engine, rows(3000, seed=2)))
-    redefined = make(score(folds=3), engine, AS_OF, PaperBook(engine, rows(3000)))
-    assert isinstance(other, Version) and isinstance(redefined, Version)
+    assert isinstance(other, Version)
     with lake.lock(who="test") as writer:
-        assert register(engine, writer, trained, AS_OF) == "champion"
-        writer.publish({})
-        assert register(engine, writer, other, AS_OF) == "candidate"
-        head = writer.publish({})
-        assert champion(engine, head, "behaviour") == trained
-        assert register(engine, writer, trained, AS_OF) == "champion"
-        assert register(engine, writer, redefined, AS_OF) == "champion"
-        head = writer.publish({})
-    assert champion(engine, head, "behaviour") == redefined
-    assert {row["version"]: row["status"] for row in registered(engine, head, "behaviour")} == {
-        trained.id: "retired", other.id: "candidate", redefined.id: "champion",
-    }  # fmt: skip
+        for made, day in ((trained, later), (other, AS_OF), (trained, AS_OF)):
+            register(engine, writer, made, day)
+            head = writer.publish({})
+    # Registered again for an earlier day, it keeps its number and counts from that day.
+    assert [(row["version"], row["number"], row["registered_on"]) for row in registered(engine, head, "behaviour")] == [
+        (trained.id, 1, AS_OF),
+        (other.id, 2, AS_OF),
+    ]
     assert version(head, trained.id) == trained
     with pytest.raises(BadData, match="has no score version 'behaviour-0'"):
         version(head, "behaviour-0")

@@ -93,6 +93,17 @@ def test_a_gzip_and_every_member_of_a_zip_are_read(files) -> None:
     assert [file.name for file in files.read("b.zip").files] == ["b.zip/one.csv", "b.zip/two.csv"]
 
 
+def test_one_member_of_a_zip_is_read_where_it_is_named(files) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("full/rows.csv", PLAIN)
+        archive.writestr("full/readme.txt", "not a table")
+    files.write("b.zip", packed.getvalue())
+    assert files.rows("b.zip", member="*/rows.csv") == ROWS
+    with pytest.raises(BadData, match=r"b.zip has no member 'row.csv'. It holds: full/readme.txt, full/rows.csv\."):
+        files.read("b.zip", member="row.csv")
+
+
 def test_an_archive_that_was_cut_off_is_refused(files) -> None:
     whole = gzip.compress(PLAIN.encode() * 50)
     files.write("a.csv.gz", whole[: len(whole) // 2])

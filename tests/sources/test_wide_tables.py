@@ -139,6 +139,80 @@ def test_the_latest_known_row_of_a_wide_table_counts(bank) -> None:
     assert bank.values("attribute.tags", "salary_band") == ["B"]
 
 
+YOUNG = """\
+attributes:
+  - {id: salary_band, zh: 薪资档, en: Salary band, type: text, grain: customer, purpose: both, valid_days: 40}
+"""
+FLAG = """\
+attributes:
+  - {id: salary_band, zh: 薪资档, en: Salary band, type: text, grain: customer, purpose: outcome}
+"""
+MONTHS = "id,known_on,salary_band\nP1,2026-08-31,A\nP1,2026-09-30,A\nP1,2026-10-31,A\n"
+
+
+@pytest.mark.parametrize(("declared", "kept"), [(TAGS, 1), (YOUNG, 3), (FLAG, 3)], ids=["plain", "ages", "outcome"])
+def test_the_same_word_on_a_later_day_is_kept_where_its_day_matters(bank, declared: str, kept: int) -> None:
+    people(bank)
+    bank.attributes(declared)
+    bank.mapping("attribute.tags", "select 'bank' as system, id as party_id, known_on, salary_band from tags")
+    bank.file("tags.csv", MONTHS)
+    account = bank.load().accounts["attribute.tags"]
+    assert (account.loaded, account.unchanged) == (kept, 3 - kept)
+    # And once it lies there, the same delivery brings nothing.
+    bank.file("tags.csv", MONTHS + "P2,2026-10-31,B\n")
+    again = bank.load(date(2026, 11, 30)).accounts["attribute.tags"]
+    assert (again.loaded, again.unchanged) == (1, 3)
+    assert bank.values("attribute.tags", "salary_band", date(2026, 9, 15)) == ["A"]
+
+
+def test_a_column_that_is_declared_later_is_read_again_for_what_was_left_out(bank) -> None:
+    """Else only what changed would ever have been told, and everybody would seem to have left."""
+    people(bank)
+    bank.mapping("attribute.tags", "select 'bank' as system, id as party_id, known_on, salary_band from tags")
+    bank.file("tags.csv", MONTHS)
+    bank.load()
+    assert len(bank.lake_rows("attribute.tags")) == 1
+    bank.attributes(FLAG)
+    bank.load()
+    assert len(bank.lake_rows("attribute.tags")) == 3
+
+
+def test_an_outcome_without_a_day_is_told_by_each_delivery_and_a_value_only_by_a_new_one(bank) -> None:
+    people(bank)
+    bank.mapping("attribute.tags", "select 'bank' as system, id as party_id, salary_band from tags")
+    for declared, loaded in ((YOUNG, 1), (FLAG, 2)):
+        bank.attributes(declared)
+        bank.file("tags.csv", f"id,salary_band,x\nP1,A,{loaded}\n")
+        bank.load(date(2026, 10, 31))
+        bank.file("tags.csv", f"id,salary_band,x\nP1,A,{loaded + 10}\n")
+        bank.load(date(2026, 11, 30))
+        assert len(bank.lake_rows("attribute.tags")) == loaded
+
+
+def test_a_file_that_bears_the_contracts_names_needs_no_mapping(bank) -> None:
+    bank.mapping("account.core", None)
+    bank.inputs.pop("accounts", None)
+    bank.input("tags", 'path = "raw/tags.csv"\ntable = "attribute"')
+    bank.file("tags.csv", "system,party_id,known_on,salary_band\nbank,P1,2026-09-30,A\n")
+    bank.attributes(TAGS)
+    account = bank.load().accounts["attribute.tags"]
+    assert (account.loaded, bank.values("attribute.tags", "salary_band")) == (1, ["A"])
+
+
+def test_a_table_of_an_input_that_is_none_is_refused_with_what_is_meant(bank) -> None:
+    bank.input("tags", 'path = "raw/tags.csv"\ntable = "atribute"')
+    bank.file("tags.csv", "system,party_id\nbank,P1\n")
+    with pytest.raises(BadDefinition, match="'atribute' is not a table of the contract. Did you mean 'attribute'"):
+        bank.load()
+
+
+def test_an_input_is_mapped_by_its_table_or_by_a_file_not_by_both(bank) -> None:
+    people(bank, "P1,A,12,")
+    bank.input("tags", 'path = "raw/tags.csv"\ntable = "attribute"')
+    faults = [str(fault) for fault in bank.open().faults()]
+    assert len(faults) == 1 and "sources/attribute.tags.sql" in faults[0] and "[inputs.tags]" in faults[0]
+
+
 def test_one_column_in_two_wide_tables_is_refused(bank) -> None:
     people(bank, "P1,A,12,")
     bank.mapping("attribute.more", "select 'bank' as system, id as party_id, salary_band from tags")

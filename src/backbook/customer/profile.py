@@ -19,6 +19,7 @@ from backbook.customer.attribute import (
     attribute_columns,
     outcome_attributes,
     profile_attributes,
+    told_next,
 )
 from backbook.customer.availability import missing_definitions
 from backbook.customer.definition import ACCOUNT, BOTH, CUSTOMER, Feature
@@ -306,7 +307,7 @@ def outcomes(
         parts.append(measure(measured, reader, as_of, whose, known_by=known_by, grain=grain))
     declared = outcome_attributes(attributes, grain)
     if declared:
-        parts.append(attribute_columns(declared, reader, known_by, whose, grain, ahead_of=as_of))
+        parts.append(told_next(declared, reader, as_of, known_by, whose, grain))
     table = beside(
         (whose.accounts if grain == ACCOUNT else whose.customers).select(*KEYS[grain]),
         parts,

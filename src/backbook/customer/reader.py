@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import ibis
 import pyarrow.parquet
 
 from backbook.engine import Engine
@@ -32,10 +33,24 @@ class Reader:
         self.who = who
         self._first_days: dict[str, date | None] = {}
         self._filled: dict[str, frozenset[str]] = {}
+        self._days: dict[str, list[date]] = {}
 
     def rows(self, table: str, known_by: date) -> Any | None:
         """The rows of a table that count at `known_by`; None when the bank does not deliver it."""
         return known.known(self.engine, self.head, table, known_by)
+
+    def told(self, table: str, after: date, known_by: date) -> Any | None:
+        """All that a table said after a day and by another, corrected rows beside those they correct (see `known`)."""
+        rows = known.versions(self.engine, self.head, table, known_by)
+        if rows is None:
+            return None
+        return rows.filter(rows.known_on > ibis.literal(after), rows.known_on <= ibis.literal(known_by))
+
+    def next_day(self, table: str, after: date) -> date | None:
+        """The first day after another on which the table said anything."""
+        if table not in self._days:
+            self._days[table] = known.days(self.engine, self.head, table)
+        return next((day for day in self._days[table] if day > after), None)
 
     def first_day(self, table: str) -> date | None:
         """The day from which windows over the table are known."""

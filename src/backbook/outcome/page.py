@@ -494,7 +494,9 @@ def _watched(watch: Watched, language: str) -> list[Block]:
         found.append(_drawn("psi_by_day", _levelled(watch.by_day), language, charts.psi_by_day))
     if watch.features:
         found.append(
-            _drawn("watch_features", _levelled(watch.features), language, charts.watch_features, note="watch_features_note")
+            _drawn(
+                "watch_features", _levelled(watch.features), language, charts.watch_features, note="watch_features_note"
+            )
         )
     if any(row.get("auc") is not None for row in watch.months):
         found.append(

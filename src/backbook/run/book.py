@@ -28,6 +28,7 @@ from backbook.score.apply import apply, columns
 from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Version
 from backbook.score.target import observation_dates
+from backbook.sources.attributes import Attribute
 
 # Windows begin to be known with these; other tables are states, or thin.
 FACTS = ("statement", "transaction", "balance")
@@ -129,9 +130,18 @@ class Book:
         )
 
     def outcomes_end(self, grain: str, on: date, columns: Collection[str]) -> date:
-        """The last day that the named outcomes look at; the next day where only an attribute tells."""
+        """The last day that the named outcomes look at; of an attribute, the day by which it is told."""
         ends = [feature.window.last(on) for feature in self._outcomes(columns) if feature.window is not None]
+        ends += [self._told(attribute, on) for attribute in self.frozen.attributes if attribute.id in set(columns)]
         return max(ends, default=on + timedelta(days=1))
+
+    def _told(self, attribute: Attribute, on: date) -> date:
+        """When an outcome of a wide table is told: after its days, or when that table next says anything."""
+        if attribute.valid_days is not None:
+            return on + timedelta(days=attribute.valid_days)
+        tables = [self.reader.wide_table_of(frozenset([attribute.id]))]
+        days = [self.reader.next_day(table, on) for table in tables if table is not None]
+        return next((day for day in days if day is not None), date.max)
 
     def first_day(self) -> date | None:
         """The day before which nothing is known of the book."""

@@ -31,6 +31,7 @@ from backbook.run import built, movement, paper, watching
 from backbook.run.book import Book, extended, scored
 from backbook.run.freeze import Frozen
 from backbook.run.records import Record, latest
+from backbook.run.scores.lives import standing
 from backbook.score import make, monitor, registry
 from backbook.score.definition import TAUGHT, Score
 from backbook.score.registry import Unavailable, Version
@@ -128,6 +129,8 @@ def load(way: Way) -> dict[str, Any]:
             f"The data-quality gate stops this load; nothing was published. Mend the delivery and load again.\n{told}"
         )
     if not way.dry_run:
+        # Before the lake's first version: a bank without private columns needs the key only later, for who is who.
+        _ = way.workspace.key
         way.publish("load")
     return report.as_json()
 
@@ -187,22 +190,27 @@ def train(way: Way) -> dict[str, Any]:
     lacking: list[dict[str, str]] = []
     anew = way.walked == ("train",)
     scores = [way.frozen.score(link.id) for link in way.frozen.order if link.kind == "score"]
-    fitted = {score.id: None if anew else fitting(way, score) for score in scores}
-    needs = {score.id: book.needs(score, way.as_of) for score in scores if fitted[score.id] is None}
+    fitted = {score.id: fitting(way, score) for score in scores}
+    anew_or_none = [score for score in scores if anew or fitted[score.id] is None]
+    needs = {score.id: book.needs(score, way.as_of) for score in anew_or_none}
     with way.engine.scope():
-        book.foresee([score for score in scores if score.method in TAUGHT and needs.get(score.id) == ""], way.as_of)
+        book.foresee([score for score in anew_or_none if score.method in TAUGHT and not needs[score.id]], way.as_of)
         for score in scores:
-            version: Version | Unavailable | None = fitted[score.id]
-            if version is None and needs[score.id]:
+            in_use = version = fitted[score.id]
+            if needs.get(score.id):
                 version = Unavailable("score", score.id, needs[score.id])
-            elif version is None:
+            elif score.id in needs:
                 way.progress(score.en)
                 with way.engine.scope():
                     version = _made(way, score, book)
             if isinstance(version, Unavailable):
                 lacking.append({"what": f"score {score.id}", "needs": version.needs})
-            elif version is not None:
-                way.versions[score.id] = version
+                version = None
+            # A new version beside a champion waits as candidate: what reads the score goes on reading the champion.
+            used = in_use if isinstance(in_use, Version) else version if in_use is None else None
+            if used is not None:
+                way.versions[score.id] = used
+            if version is not None:
                 found[score.id] = {key: value for key, value in version.summary().items() if key not in ("id", "bands")}
     way.publish("train")
     return {"scores": found, "not_available": lacking}
@@ -313,22 +321,27 @@ def untrained(way: Way) -> list[Score]:
     return [score for score in taught if way.walked == ("train",) or fitting(way, score) is None]
 
 
-def fitting(way: Way, score: Score) -> Version | None:
-    """The version of this very definition that was known at the date: the champion, else the latest."""
-    rows = [
-        row
-        for row in registry.registered(way.engine, way.writer.head, score.id)
-        if row["definition"] == score.hash and row["registered_on"] <= way.as_of
+def fitting(way: Way, score: Score) -> Version | Unavailable | None:
+    """The champion among the versions of this very definition that were known at the date.
+
+    Where people have retired it and promoted no other, the score is not available; it is not simply taught anew.
+    """
+    known = [
+        each for each in standing(way.workspace, way.writer.head, score, way.as_of) if each.definition == score.hash
     ]
-    chosen = [row for row in rows if row["status"] == registry.CHAMPION] or rows[-1:]
-    return registry.version(way.writer.head, chosen[-1]["version"]) if chosen else None
+    chosen = registry.champion(known)
+    if chosen is not None:
+        return registry.version(way.writer.head, chosen.version)
+    return (
+        Unavailable("score", score.id, "a champion: its versions are retired; promote one of them") if known else None
+    )
 
 
 def _look_up(way: Way) -> None:
     """The versions in use, for the stages that are walked without `train`."""
     for each in way.frozen.scores:
         version = way.versions.get(each.id) or fitting(way, each)
-        if version is not None:
+        if isinstance(version, Version):
             way.versions[each.id] = version
 
 

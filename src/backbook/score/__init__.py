@@ -15,7 +15,7 @@ from backbook.score import train_trees
 from backbook.score.apply import apply, columns, for_one
 from backbook.score.definition import EXPRESSION, RULES, SCORECARD, TREES, TWO_STAGE, Score
 from backbook.score.reading import Columns, read_scores, score_names
-from backbook.score.registry import Unavailable, Version, champion, register
+from backbook.score.registry import Unavailable, Version, register
 from backbook.score.rulebook import train_rules
 from backbook.score.target import Book, Sample, sample
 from backbook.score.train import train
@@ -30,7 +30,6 @@ __all__ = [
     "Unavailable",
     "Version",
     "apply",
-    "champion",
     "columns",
     "for_one",
     "make",

@@ -31,6 +31,7 @@ def content(
         "method": score.method,
         "definition": score.hash,
         "defined": score.canonical(),
+        "features": [name.name for name in score.features],
         "columns": [named(used[name]) for name in sorted(used)],
         "population": score.population and score.population.text,
         "steps": list(steps),

@@ -1,17 +1,21 @@
 """Versions of scores: everything that was learned and from what, as plain JSON that never changes.
 
 A version's id ends in the hash of its own content, so the same definition over the same rows is the same version.
-It scores by its expressions alone; bins, coefficients, counts and figures stand beside them for people. Which
-version decides is kept apart: the champion; a later one over the same definition waits as candidate.
+It scores by its expressions alone; bins, coefficients, counts and figures stand beside them for people.
+
+Which version decides is not stored but follows, for any day, from what was registered and ruled by then. The first
+version of a definition is its champion: the definition was approved as a file. A later one over the same definition
+waits as candidate until a person promotes it; who was champion before is retired. A version of another definition
+than the one asked about decides nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -21,16 +25,20 @@ from backbook.engine import Engine
 from backbook.errors import BadData
 from backbook.expressions import Level, Name, Names, Type
 from backbook.lake import Head
+from backbook.sources.rulings import Ruling
 from backbook.workspace import canonical
 
 TABLE = "score_version"
 CHAMPION, CANDIDATE, RETIRED = "champion", "candidate", "retired"
+# The kinds of rulings by which people decide on versions; the subject is the id of one.
+PROMOTE, RETIRE = "promote", "retire"
 COLUMNS = pa.schema(
     [
         ("score", pa.string()),
         ("version", pa.string()),
         ("definition", pa.string()),
-        ("status", pa.string()),
+        # Counts the versions of a score in the order in which they came, whatever their dates.
+        ("number", pa.int64()),
         ("registered_on", pa.date32()),
     ]
 )
@@ -163,49 +171,100 @@ def version(head: Head, id: str) -> Version:
     return Version.read(data)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a version is on a day, since when, and on whose word; nobody's where it followed from its registration."""
+
+    version: str
+    definition: str
+    registered_on: date
+    status: str
+    since: date
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    reason: str | None = None
+    ruling: str | None = None
+
+    def ruled(self, status: str, ruling: Ruling) -> Standing:
+        return replace(self, status=status, since=ruling.at.date(), approved_by=ruling.actor, approved_at=ruling.at,
+                       reason=ruling.reason, ruling=ruling.ruling_id)  # fmt: skip
+
+
 def registered(engine: Engine, head: Head, score: str) -> list[dict[str, Any]]:
-    """All versions of a score with their status, in the order in which they were registered."""
+    """All versions of a score in the order in which they came."""
     files = head.files(TABLE, part=score)
-    return engine.rows(engine.parquet(files).order_by("registered_on", "version")) if files else []
+    rows = engine.rows(engine.parquet(files).order_by("registered_on", "version")) if files else []
+    # A lake from before versions were numbered.
+    numbered = [{"number": place, **row} for place, row in enumerate(rows, 1)]
+    return sorted(numbered, key=lambda row: row["number"])
 
 
-def champion(engine: Engine, head: Head, score: str) -> Version | None:
-    """The version that scores today, or nothing when none was registered."""
-    found = [row for row in registered(engine, head, score) if row["status"] == CHAMPION]
-    return version(head, found[-1]["version"]) if found else None
+def scores_registered(head: Head) -> list[str]:
+    """The scores that have any version."""
+    manifest = head.manifest(TABLE)
+    return sorted(manifest.parts()) if manifest else []
 
 
-def register(engine: Engine, writer: Any, made: Version, as_of: date) -> str:
-    """Keep a version and give it its status, which is returned.
+def standings(
+    rows: Iterable[Mapping[str, Any]], rulings: Iterable[Ruling], definition: str, as_of: date
+) -> list[Standing]:
+    """What each version of a score was on a day, under the definition in force; later ones are not known yet.
 
-    The first version of a definition becomes champion and retires the champion of the definition before. Another
-    one over the same definition waits as candidate: to promote it is a person's act.
+    A ruling counts from its day on, once the version is there.
     """
+    found: dict[str, Standing] = {}
+    for row in rows:
+        if row["registered_on"] > as_of:
+            continue
+        first = not any(each.definition == row["definition"] for each in found.values())
+        status = RETIRED if row["definition"] != definition else CHAMPION if first else CANDIDATE
+        found[row["version"]] = Standing(
+            row["version"], row["definition"], row["registered_on"], status, row["registered_on"]
+        )
+    for ruling in sorted(rulings, key=lambda each: (each.at, each.ruling_id)):
+        _follow(found, ruling, definition, as_of)
+    return list(found.values())
+
+
+def _follow(found: dict[str, Standing], ruling: Ruling, definition: str, as_of: date) -> None:
+    """Let one ruling change what versions are."""
+    named = found.get(ruling.subject)
+    if named is None or ruling.at.date() > as_of or named.definition != definition:
+        return
+    if ruling.kind == RETIRE:
+        found[named.version] = named.ruled(RETIRED, ruling)
+    elif ruling.kind == PROMOTE:
+        for each in [each for each in found.values() if each.status == CHAMPION and each is not named]:
+            found[each.version] = each.ruled(RETIRED, ruling)
+        found[named.version] = named.ruled(CHAMPION, ruling)
+
+
+def champion(standing: Iterable[Standing]) -> Standing | None:
+    """The version that scores, or nothing."""
+    return next((each for each in standing if each.status == CHAMPION), None)
+
+
+def register(engine: Engine, writer: Any, made: Version, as_of: date) -> None:
+    """Keep a version. One that is there already keeps its number, and its day unless this one is earlier."""
     rows = registered(engine, writer.head, made.score)
     known = next((row for row in rows if row["version"] == made.id), None)
-    same = any(row["status"] == CHAMPION and row["definition"] == made.definition for row in rows)
-    status = (
-        str(known["status"]) if known and (same or known["status"] == CHAMPION) else CANDIDATE if same else CHAMPION
-    )
-    if status == CHAMPION:
-        rows = [row | {"status": RETIRED} if row["status"] == CHAMPION else row for row in rows]
     rows = [row for row in rows if row["version"] != made.id]
     rows.append(
         {
             "score": made.score,
             "version": made.id,
             "definition": made.definition,
-            "status": status,
-            "registered_on": known["registered_on"] if known else as_of,
+            "number": known["number"] if known else max((row["number"] for row in rows), default=0) + 1,
+            "registered_on": min(known["registered_on"], as_of) if known else as_of,
         }
     )
     writer.document(TABLE, made.id, made.data)
     _write(engine, writer, made.score, rows)
-    return status
 
 
 def _write(engine: Engine, writer: Any, score: str, rows: Sequence[Mapping[str, Any]]) -> None:
     path = writer.path(TABLE)
-    table = engine.table(pa.Table.from_pylist([dict(row) for row in rows], schema=COLUMNS))
-    count = engine.write(table, path, order_by=["registered_on", "version"])
+    kept = [{name: row[name] for name in COLUMNS.names} for row in rows]
+    table = engine.table(pa.Table.from_pylist(kept, schema=COLUMNS))
+    count = engine.write(table, path, order_by=["number"])
     writer.replace(TABLE, score, [(path, count)])

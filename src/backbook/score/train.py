@@ -25,6 +25,7 @@ from backbook.score.look import Seen, look
 from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative
+from backbook.score.stability import steady
 from backbook.score.target import Sample
 
 Floats = npt.NDArray[np.float64]
@@ -78,18 +79,20 @@ class Judged:
         """The card taught by the rows of these folds and days."""
         score, sample = self.score, self.sample
         rows = self.every[np.isin(sample.fold, list(folds)) & np.isin(sample.day, list(days))]
+        kept, unsteady = steady(self.seen.tallies, folds, days)
         found = binnings(
-            [tally.grid for tally in self.seen.tallies],
-            {name: tally.counts(folds, days) for name, tally in self.seen.by_name.items()},
+            [tally.grid for tally in kept],
+            {tally.grid.name.name: tally.counts(folds, days) for tally in kept},
             monotone=score.monotone,
             rules=self.rules,
         )
         events = int(sample.target[rows].sum())
         self._code(informative(found, events, len(rows) - events, self.rules.repeats))
-        return fit(
+        card = fit(
             found, self.names, self.codes, sample.target, rows, scale=score.points,
             most_features=score.most_features, repeats=self.rules.repeats,
         )  # fmt: skip
+        return replace(card, left_out=(*unsteady, *card.left_out))
 
     def _code(self, names: Sequence[str]) -> None:
         """Fetch the fine codes of features that have not been needed yet; the weak ones never are."""

@@ -45,6 +45,7 @@ def amount(score: Score, engine: Engine, as_of: date, book: Book) -> Version | U
             "grain": score.grain,
             "method": score.method,
             "definition": score.hash,
+            "defined": score.canonical(),
             "columns": [
                 {"name": name.name, "type": str(name.type), "zh": name.zh, "en": name.en} for name in score.used
             ],

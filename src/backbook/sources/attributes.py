@@ -11,6 +11,7 @@ A column is used when `sources/attributes.yaml` declares it:
         purpose: both               # risk marketing both none outcome
         protected: false            # sex, age, marriage …: never in a decision that it may not touch
         valid_days: 90              # older than this it is not known; leave out for always
+                                    # of an outcome: it must be told within so many days
         levels: {A: {zh: 高, en: High}, B: {zh: 低, en: Low}}
 
 `backbook check --write` drafts what is not declared yet, with purpose none: somebody has to say what it is for.
@@ -35,7 +36,8 @@ from backbook.workspace import Workspace
 
 TYPES = tuple(type for type in Type if type is not Type.TIME)
 GRAINS = ("account", "customer")
-PURPOSES = ("risk", "marketing", "both", "none", "outcome")
+OUTCOME = "outcome"
+PURPOSES = ("risk", "marketing", "both", "none", OUTCOME)
 KEYS = {"id", "zh", "en", "type", "grain", "purpose", "protected", "valid_days", "levels"}
 # Columns that every profile or wide table has already.
 TAKEN = frozenset({*(column.name for column in TABLES["attribute"]), "customer_id", "as_of"})

@@ -19,6 +19,9 @@ from backbook.sources.known import COUNTS_FROM, FILE, MAPPING, ORDER, WITHDRAWN,
 from backbook.sources.stage import GIVEN_ON, ID, UNIT, Horizon
 from backbook.sources.table import Table
 
+# Marks an incoming row that is kept though an earlier one says the same.
+KEPT = "_kept"
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -44,6 +47,8 @@ class Delivery:
     units: tuple[str, ...] = ()
     # (mapping, file) delivered before with other content: what they no longer bring is withdrawn.
     again: tuple[tuple[str, str], ...] = ()
+    # Which rows that say again on a later day what they said before are kept nevertheless: an SQL condition.
+    keeps: str = "false"
 
 
 def changes(
@@ -54,14 +59,14 @@ def changes(
     incoming = _dated(engine, delivery, sound, stored, first_load=not files)
     if not files:
         base, later = _first(engine, delivery, incoming, several, stored)
-        return Changes(base, later, None)
+        return Changes(base.drop(KEPT), later.drop(KEPT), None)
     old = engine.parquet(files)
     base, later = _against(engine, delivery, head, incoming, several, old, stored)
-    return Changes(base, later, _vanished(engine, delivery, old, mapped, stored))
+    return Changes(base.drop(KEPT), later.drop(KEPT), _vanished(engine, delivery, old, mapped, stored))
 
 
 def _dated(engine: Engine, delivery: Delivery, sound: Any, stored: tuple[str, ...], *, first_load: bool) -> Any:
-    """Rows with the day they were known and from which they count."""
+    """Rows with the day they were known, from which they count, and whether they are kept in any case."""
     day = f"DATE '{delivery.horizon.day}'"
     event = delivery.table.event
     history = delivery.table.form == "history" or event is None or event == "known_on"
@@ -75,7 +80,8 @@ def _dated(engine: Engine, delivery: Delivery, sound: Any, stored: tuple[str, ..
         place, order = f" LEFT JOIN u ON u.unit = s.{UNIT}", f"{delivery.order} + coalesce(u.nth, 0)"
     text = f"""
         SELECT {columns}, coalesce({GIVEN_ON}, {default}) AS known_on, coalesce({GIVEN_ON}, {default}) AS {COUNTS_FROM},
-               ({order})::BIGINT AS {ORDER}, false AS {WITHDRAWN}, {MAPPING}, {UNIT} AS {FILE}, {ID}
+               ({order})::BIGINT AS {ORDER}, false AS {WITHDRAWN}, {MAPPING}, {UNIT} AS {FILE}, {ID},
+               {delivery.keeps} AS {KEPT}
         FROM s{place}"""
     return engine.sql(text, tables)
 
@@ -123,7 +129,8 @@ def _against(
         twice += f" OR hash({_key(delivery)}) IN (SELECT hash({_key(delivery)}) FROM c)"
     compared = engine.cached(
         engine.sql(
-            f"""SELECT i.*, (o.{ORDER} IS NOT NULL) AS _old, (o.{ORDER} IS NOT NULL AND {equal} AND o.known_on <= i.known_on) AS _same
+            f"""SELECT i.*, (o.{ORDER} IS NOT NULL) AS _old, (o.{ORDER} IS NOT NULL AND {equal} AND o.known_on <= i.known_on
+                       AND (NOT i.{KEPT} OR o.known_on = i.known_on)) AS _same
                 FROM i LEFT JOIN o ON {key}""",
             {"i": kinds["i"], "o": kinds["o"]},
         )
@@ -146,7 +153,7 @@ def _versions_of(engine: Engine, delivery: Delivery, rows: Any, old: Any, stored
     key = " AND ".join(f"o.{name(c)} IS NOT DISTINCT FROM r.{name(c)}" for c in delivery.table.key)
     columns = ", ".join(f"o.{name(c)}" if c in old.columns else f"NULL AS {name(c)}" for c in stored if c != "known_on")
     return engine.sql(
-        f"""SELECT {columns}, o.known_on, o.{COUNTS_FROM}, o.{ORDER}, o.{WITHDRAWN}, o.{MAPPING}, o.{FILE}, NULL::BIGINT AS {ID}
+        f"""SELECT {columns}, o.known_on, o.{COUNTS_FROM}, o.{ORDER}, o.{WITHDRAWN}, o.{MAPPING}, o.{FILE}, NULL::BIGINT AS {ID}, false AS {KEPT}
             FROM o SEMI JOIN r ON {key}""",
         {"o": old, "r": rows},
     )
@@ -164,7 +171,8 @@ def _versions(engine: Engine, delivery: Delivery, incoming: Any, old: Any | None
     # A row for a day that the lake has already is a correction: it counts from this load on.
     return engine.sql(
         f"""SELECT * EXCLUDE (_was), CASE WHEN _was THEN 'old' WHEN lag(_content) OVER w IS NOT DISTINCT FROM _content
-                   AND row_number() OVER w > 1 THEN 'same' ELSE 'new' END AS _is, row_number() OVER w AS _nth
+                   AND row_number() OVER w > 1 AND NOT ({KEPT} AND known_on > lag(known_on) OVER w)
+                   THEN 'same' ELSE 'new' END AS _is, row_number() OVER w AS _nth
             FROM (SELECT * REPLACE (CASE WHEN NOT _was AND bool_or(_was) OVER (PARTITION BY {key}, known_on)
                                     THEN greatest({day}, {COUNTS_FROM}) ELSE {COUNTS_FROM} END AS {COUNTS_FROM}),
                          {_content(stored)} AS _content

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -58,10 +58,12 @@ class Log:
     _units: dict[str, dict[str, None]] = field(default_factory=dict)
     _again: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _hashes: dict[Path, str] = field(default_factory=dict)
+    # The columns of wide tables whose day matters: of these more rows are kept.
+    dated: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, engine: Engine, head: Head, inputs: Mapping[str, Input]) -> Log:
-        log = cls(inputs)
+    def read(cls, engine: Engine, head: Head, inputs: Mapping[str, Input], dated: Collection[str] = ()) -> Log:
+        log = cls(inputs, dated=tuple(sorted(dated)))
         files = head.files(DELIVERY)
         for row in engine.rows(engine.parquet(files).order_by(["load", "mapping", "input", "file"])) if files else []:
             log.seen[row["mapping"], row["input"], row["file"]] = (row["definition"], row["sha256"])
@@ -110,7 +112,9 @@ class Log:
 
     def definition(self, mapping: SourceMapping) -> str:
         """Changes whenever the same files would be read into other rows."""
-        content = [mapping.canonical(), *(self.inputs[one].canonical() for one in mapping.reads)]
+        content: list[Any] = [mapping.canonical(), *(self.inputs[one].canonical() for one in mapping.reads)]
+        if mapping.table.name == "attribute" and self.dated:
+            content.append(self.dated)
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def note(self, mapping: SourceMapping, raws: Mapping[str, Raw]) -> None:

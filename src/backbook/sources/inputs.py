@@ -10,10 +10,12 @@ columns = ["acct_no", "amt"]                needed without a header; with one, t
 quote = ""                                  none; the default is the double quote
 null = ["\\\\N"]                              what stands for null besides nothing at all
 sheet = "2026"                              of a workbook; the default is the first
+member = "full/*.csv"                       of a zip that holds several files; the default is all of them
 control = "{stem}.ctl"                      the control file beside each file: {name}, {stem}
 control_layout = ["file", "rows", "sum amt"]
 known_on = "posted_{date}.txt.gz"           the day in the file's name: {date} is 8 digits, or YYYY-MM-DD
 delivery = "increment"                      only new or changed files are read; the default is extract
+table = "attribute"                         its columns bear the contract's own names: no mapping is needed
 """
 
 from __future__ import annotations
@@ -45,11 +47,13 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
     "quote": str,
     "null": (str, list),
     "sheet": str,
+    "member": str,
     "control": str,
     "control_layout": list,
     "control_separator": str,
     "known_on": str,
     "delivery": str,
+    "table": str,
 }
 VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -70,11 +74,13 @@ class Input:
     quote: str = '"'
     null: tuple[str, ...] = ("",)
     sheet: str | None = None
+    member: str | None = None
     control: str | None = None
     control_layout: tuple[str, ...] = ()
     control_separator: str = "|"
     known_on: str | None = None
     delivery: str = "extract"
+    table: str | None = None
     line: int | None = field(default=None, compare=False)
 
     def canonical(self) -> dict[str, Any]:

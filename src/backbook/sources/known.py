@@ -123,6 +123,13 @@ def _before_first(engine: Engine, head: Head, contract: Table, table: str, as_of
     return _happened(rows, contract, as_of).mutate(**masked).drop(*HIDDEN)
 
 
+def days(engine: Engine, head: Head, table: str) -> list[date]:
+    """All days on which anything of the table was known, in their order."""
+    rows = engine.parquet(head.files(table))
+    found = rows.filter(~rows[WITHDRAWN]).select("known_on").distinct().order_by("known_on")
+    return [row["known_on"] for row in engine.rows(found)]
+
+
 def first_known(engine: Engine, head: Head, table: str) -> date | None:
     """The first day on which anything of the table was known."""
     return _least(engine, head, table, COUNTS_FROM)

@@ -21,7 +21,7 @@ from backbook.engine import Engine
 from backbook.errors import BadData, BadDefinition
 from backbook.lake import Head, Writer
 from backbook.sources import rulings
-from backbook.sources.attributes import Attribute
+from backbook.sources.attributes import OUTCOME, Attribute
 from backbook.sources.cards import masked_rows, refuse_card_numbers
 from backbook.sources.changes import Delivery, changes
 from backbook.sources.contract import TABLES
@@ -86,7 +86,8 @@ class _Load:
         self.attributes, self.scratch, self.tell = attributes, scratch, tell
         self.engine: Engine = workspace.engine
         self.head: Head = writer.head
-        self.log = Log.read(self.engine, self.head, inputs)
+        dated = [one.id for one in attributes.values() if one.valid_days or one.purpose == OUTCOME]
+        self.log = Log.read(self.engine, self.head, inputs, dated)
         # Whoever loads for an earlier date than the last load still knows what was known then.
         self.horizon = Horizon.of(max(as_of, self.log.last_day or as_of), workspace.settings.timezone)
         self.raw: dict[str, Raw] = {}
@@ -233,7 +234,20 @@ class _Load:
             tuple(extracts),
             self.log.units(lake_table),
             self.log.again(lake_table),
+            self._keeps(contract),
         )
+
+    def _keeps(self, contract: Table) -> str:
+        """Which rows of a wide table are kept though they say nothing new.
+
+        Of an outcome the next word counts, whatever it says; and a value that grows too old is made young again by
+        the day that the bank gives it.
+        """
+        own = contract.columns if contract.name == "attribute" else ()
+        here = [self.attributes[column.name] for column in own if column.name in self.attributes]
+        if any(one.purpose == OUTCOME for one in here):
+            return "true"
+        return f"{GIVEN_ON} IS NOT NULL" if any(one.valid_days for one in here) else "false"
 
     def _is_extract(self, mapping: SourceMapping) -> bool:
         return all(self.inputs[one].delivery == "extract" for one in mapping.reads)

@@ -80,7 +80,7 @@ def read(
     on_file: Callable[[str], None] | None = None,
 ) -> Raw:
     """The rows of one input; with `only`, of those of its files alone. Raises BadData when nothing can be read."""
-    found = [source for path in input.files() for source in sources(path, input.base)]
+    found = [source for path in input.files() for source in sources(path, input.base, input.member)]
     chosen = [source for source in found if only is None or only(source.path)]
     if not chosen:
         # The columns are still needed to check the mapping; the rows are not.
@@ -103,7 +103,7 @@ def read(
 
 def header(input: Input) -> tuple[str, ...]:
     """The columns of an input, from its first file alone. Raises BadData when there is none."""
-    source = sources(input.files()[0], input.base)[0]
+    source = sources(input.files()[0], input.base, input.member)[0]
     kind = input.format_of(Path(source.member) if source.member else source.path)
     if kind == "text":
         return text_header(input, source)

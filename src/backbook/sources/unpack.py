@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -46,8 +47,8 @@ class Source:
             ) from error
 
 
-def sources(path: Path, base: Path) -> list[Source]:
-    """The file itself, or each member of a zip."""
+def sources(path: Path, base: Path, member: str | None = None) -> list[Source]:
+    """The file itself, or each member of a zip; with `member`, those whose name in the archive it fits."""
     name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
     if path.suffix.lower() != ".zip":
         return [Source(path, name)]
@@ -61,7 +62,10 @@ def sources(path: Path, base: Path) -> list[Source]:
     members = [member for member in members if not member.startswith("__MACOSX/")]
     if not members:
         raise BadData(f"{name} is an empty archive.")
-    return [Source(path, f"{name}/{member}" if len(members) > 1 else name, member) for member in members]
+    held, members = members, [each for each in members if member is None or fnmatchcase(each, member)]
+    if not members:
+        raise BadData(f"{name} has no member '{member}'. It holds: {', '.join(held[:5])}{' …' if held[5:] else ''}.")
+    return [Source(path, f"{name}/{each}" if len(held) > 1 else name, each) for each in members]
 
 
 def sha256(path: Path) -> str:

@@ -11,11 +11,14 @@ from typing import Any
 from backbook.customer.at_hand import OneCustomer
 from backbook.customer.definition import ACCOUNT, CUSTOMER
 from backbook.customer.evidence import Counted, evidence
+from backbook.customer.profile import OWNER
 from backbook.customer.relations import KINDS, ROWS
 from backbook.customer.tags import CONFIDENCE, DIMENSIONS, Tag
 from backbook.run.customer.words import either, level, text
 from backbook.run.freeze import Frozen
 from backbook.score import registry
+from backbook.score.apart import Reason, explain_one
+from backbook.score.registry import Version
 from backbook.sources.contract import TABLES
 from backbook.strategy.definition import Strategy
 
@@ -129,6 +132,7 @@ def scores(known: Known) -> list[dict[str, Any]]:
 def _score(known: Known, row: Mapping[str, Any]) -> dict[str, Any]:
     version = registry.version(known.hand.head, row["version"])
     codes = [row[name] for name in sorted(row) if name.startswith("reason_") and row[name] is not None]
+    moved = _moved(known, version, row["unit"])
     return {
         "id": row["score"],
         "name": either((version.content["zh"], version.content["en"]), known.language),
@@ -136,8 +140,28 @@ def _score(known: Known, row: Mapping[str, Any]) -> dict[str, Any]:
         "account_id": row["unit"] if version.key == "account_id" else None,
         **{name: row[name] for name in ("points", "probability", "amount", "grade")},
         "grade_name": level(version.grades, row["grade"], known.language),
-        "reasons": [{"code": code, "text": version.reason(code, known.language)} for code in codes],
+        "reasons": [
+            {
+                "code": code,
+                "text": version.reason(code, known.language),
+                "direction": moved[code].direction if code in moved else None,
+                "size": moved[code].size if code in moved else None,
+                "unit": text(moved[code].unit, known.language) if code in moved and moved[code].unit else None,
+            }
+            for code in codes
+        ],
     }
+
+
+def _moved(known: Known, version: Version, unit: str) -> dict[str, Reason]:
+    """What moved the score, by code; nothing where the profile no longer has what the version reads."""
+    grain = version.key.removesuffix("_id")
+    mine = next((row for row in known.rows[grain] if row[version.key] == unit), {})
+    owner = next((row for row in known.rows[CUSTOMER] if row["customer_id"] == mine.get("customer_id")), {})
+    row = {**{OWNER + name: value for name, value in owner.items()}, **mine}
+    if not {name.name for name in version.columns} <= row.keys():
+        return {}
+    return {reason.code: reason for reason in explain_one(version, row).reasons}
 
 
 def ties(known: Known, customer_id: str) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from backbook.outcome import charts, surroundings
 from backbook.outcome.numbers import share
 from backbook.outcome.offline import picture, policy, template
 from backbook.run.customer.look import Customer360
-from backbook.run.customer.terminal import FACTS, LABELS, value
+from backbook.run.customer.terminal import FACTS, LABELS, reason, value
 from backbook.run.customer.words import text, written
 
 WIDTH = 1080
@@ -40,6 +40,7 @@ def html(found: Customer360) -> str:
         written=written,
         share=lambda number: share(number, language),
         value=value,
+        reason=reason,
         facts=[(LABELS.get(key, key), found.who[key]) for key in FACTS if found.who[key] is not None],
         dimensions=[(dimension, list(rows)) for dimension, rows in groupby(held, key=lambda row: row["dimension"])],
         expired=list(dict.fromkeys(row["name"] for row in found.tags if row["expired"])),

@@ -12,6 +12,7 @@ from backbook.outcome.numbers import share
 from backbook.run.customer.look import Customer360
 from backbook.run.customer.words import text, written
 from backbook.run.show import Lines, table_of
+from backbook.score.apart import LOWERS, RAISES
 
 FACTS = ("age_band", "city", "customer_no", "branch", "manager", "since")
 LABELS = {"age_band": "age"}
@@ -115,9 +116,22 @@ def _scores(found: Customer360, t: Any) -> Lines:
         return []
     table = _table(t("scores"), ("score", "grade", "value", "account", "reasons"), t)
     for row in found.scores:
-        reasons = "\n".join(each["text"] for each in row["reasons"])
+        reasons = "\n".join(reason(each) for each in row["reasons"])
         table.add_row(row["name"], written(row["grade_name"]), value(row), row["account_id"] or "", reasons)
     return [table]
+
+
+def reason(found: Mapping[str, Any]) -> str:
+    """What it says, which way it moved the chance, and how far.
+
+    >>> reason({"text": "Utilisation above 0.8", "direction": "raises", "size": -21.4, "unit": "points"})
+    'Utilisation above 0.8 (↑ -21.4 points)'
+    """
+    if found["direction"] is None:
+        return str(found["text"])
+    arrow = {RAISES: "↑", LOWERS: "↓"}.get(found["direction"], "")
+    size = "" if found["size"] is None else f" {found['size']:+.3g} {found['unit']}"
+    return f"{found['text']} ({arrow}{size})"
 
 
 def value(score: Mapping[str, Any]) -> str:
