@@ -167,6 +167,9 @@ def test_a_feature_that_moved_alone_asks_for_a_look_at_the_score_not_for_an_act(
     found = compared(then, now, AS_OF)
     assert one(found, Kind.CSI, then.features[0].name.name).level == Level.ACT
     assert whole(found, AS_OF).level == Level.WATCH
+    # One to be watched is shown, and the score holds.
+    mild = [Reading(Kind.PSI, AS_OF), Reading(Kind.CSI, AS_OF, subject="late", level=Level.WATCH)]
+    assert whole(mild, AS_OF).level == Level.OK
 
 
 def test_those_who_never_teach_are_not_held_against_those_who_do(engine: Engine) -> None:

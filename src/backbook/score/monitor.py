@@ -129,7 +129,8 @@ def table(version: Version, readings: Iterable[Reading]) -> pa.Table:
 def whole(readings: Sequence[Reading], period: date) -> Reading:
     """One reading for the score: the worst, of what ripened only the latest day's.
 
-    A feature that moved alone makes a score `watch`, not `act`: what it does to the score is read of the score.
+    A feature that moved alone makes a score `watch`, not `act`, and one to be watched makes it nothing: what it does to
+    the score is read of the score.
     """
     latest: dict[str, date] = {}
     for reading in readings:
@@ -156,4 +157,7 @@ def whole(readings: Sequence[Reading], period: date) -> Reading:
 
 
 def _weighed(reading: Reading) -> Level:
-    return Level.WATCH if reading.level == Level.ACT and reading.kind in PARTS else reading.level
+    """A part weighs one step less than what it is part of."""
+    if reading.kind not in PARTS:
+        return reading.level
+    return Level.WATCH if reading.level == Level.ACT else Level.OK
