@@ -40,7 +40,9 @@ import numpy as np
 from backbook import run
 from backbook.customer.reader import Reader
 from backbook.definitions import read_items
-from backbook.score import Version, apply, champion
+from backbook.run.freeze import freeze
+from backbook.run.scores.lives import standing
+from backbook.score import Version, apply, registry
 from backbook.score.quality import auc
 from backbook.workspace import Workspace
 
@@ -93,10 +95,11 @@ def taught(folder: Path, book: str, as_of: date, score: str) -> tuple[Workspace,
     run.init(folder / book, like=HERE / "examples" / book)
     workspace = Workspace.open(folder / book)
     run.walk(workspace, [as_of], stages=("load", "profile", "train"))
-    version = champion(workspace.engine, workspace.lake.head(), score)
-    if version is None:
+    head = workspace.lake.head()
+    chosen = registry.champion(standing(workspace, head, freeze(workspace).score(score), as_of))
+    if chosen is None:
         raise SystemExit(f"The score '{score}' of {book} was not taught.")
-    return workspace, version
+    return workspace, registry.version(head, chosen.version)
 
 
 def stratified(target: np.ndarray) -> np.ndarray:
