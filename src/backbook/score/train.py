@@ -117,19 +117,21 @@ class Judged:
 
     def chances(self) -> Floats:
         """Of every row, by a card that had not seen it."""
-        return self._chances(self.cards, self.odds, self.every)
+        return self._chances(self.cards, self.odds, self.every, self.every)
 
     def chances_out_of_time(self) -> Floats:
-        """Of the last date's rows, by cards taught on earlier dates and by other people; not a number elsewhere."""
-        asked = self.every[self.sample.day == len(self.sample.observed) - 1]
-        cards, odds = self.out_of_fold(self.days[:-1], asked)
-        return self._chances(cards, odds, asked)
+        """Of the last date's rows, by cards taught and corrected on earlier dates, by other people; not a number elsewhere."""
+        last = self.sample.day == len(self.sample.observed) - 1
+        cards, odds = self.out_of_fold(self.days[:-1], self.every)
+        return self._chances(cards, odds, self.every[last], self.every[~last])
 
-    def _chances(self, cards: Sequence[Card], odds: Floats, rows: npt.NDArray[Any]) -> Floats:
-        """Chances of the rows, each by the card of its fold, corrected as the other folds say."""
+    def _chances(
+        self, cards: Sequence[Card], odds: Floats, asked: npt.NDArray[Any], taught: npt.NDArray[Any]
+    ) -> Floats:
+        """Chances of the rows asked, each by the card of its fold, corrected as the taught rows of other folds say."""
         target, fold, chances = self.sample.target, self.sample.fold, np.full(len(self.every), np.nan)
         for number, card in enumerate(cards):
-            here, others = rows[fold[rows] == number], rows[fold[rows] != number]
+            here, others = asked[fold[asked] == number], taught[fold[taught] != number]
             corrected = card.calibrated(*correction(odds[others], target[others]))
             chances[here] = corrected.chances(corrected.points(self.codes, here))
         return chances
