@@ -14,13 +14,14 @@ HERE := build/$(BOOK)
 DATES_demo := --from 2026-08-31 --to 2026-10-31 --every month
 DATES_taiwan := --as-of 2005-10-31
 DATES_cmb := --as-of 2019-06-30
+DATES_bank := --from 2009-05-31 --to 2009-08-31 --every month
 
 .PHONY: demo test check bench peers bundle lock docs pictures clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: .venv/run.stamp  ## a book walks the whole way: BOOK=demo (made up), taiwan or cmb (real)
+demo: .venv/run.stamp  ## a book walks the whole way: BOOK=demo (made up), taiwan, cmb or bank (real)
 	@rm -rf $(HERE)
 	@$(BIN)/backbook init $(HERE) --like examples/$(BOOK)
 ifeq ($(BOOK),demo)
