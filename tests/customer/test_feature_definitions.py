@@ -194,10 +194,11 @@ def test_a_canonical_feature_reads_back_into_itself() -> None:
     assert made[0].canonical()["filter"] == "kind = 'purchase'"
 
 
-def test_an_outcome_needs_a_window_ahead() -> None:
+def test_an_outcome_needs_a_window_of_its_own() -> None:
     assert "has no window" in only_fault(feature("f", **COUNT), outcome=True)
-    assert "is not one of an outcome" in only_fault(feature("f", window="last 3 months", **COUNT), outcome=True)
+    assert "is not one of an outcome" in only_fault(feature("f", window="ever", **COUNT), outcome=True)
     assert not faults(feature("f", window="next 12 months, gap 1 month", **COUNT), outcome=True)
+    assert not faults(feature("f", window="last 3 months", **COUNT), outcome=True)
 
 
 @pytest.mark.parametrize(
