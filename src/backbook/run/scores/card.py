@@ -75,10 +75,10 @@ def card(workspace: Workspace, name: str) -> Card:
         else:
             with here.engine.scope():
                 rows = seen(here, score, [version])
-            if isinstance(rows, Unavailable):
-                needs = rows.needs
-            else:
-                on_rows = _on_rows(here, rows, version, score)
+                if isinstance(rows, Unavailable):
+                    needs = rows.needs
+                else:
+                    on_rows = _on_rows(here, rows, version, score)
     except NotAllowed as refused:
         needs = str(refused)
     grain = str(version.content["grain"])
