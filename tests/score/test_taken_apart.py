@@ -67,6 +67,17 @@ def test_what_takes_points_raises_the_chance_and_the_farthest_comes_first(engine
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_where_more_points_mean_more_events_what_gives_points_raises_the_chance(engine: Engine) -> None:
+    more = score(features=["utilisation", "late"], points={"more": "events"})
+    found = make(more, engine, AS_OF, PaperBook(engine, rows(3000)))
+    assert isinstance(found, Version)
+    row = engine.rows(engine.table(arrow(rows(1))))[0]
+    often, never = (explain_one(found, row | {"late": times}) for times in (4, 0))
+    late = [next(each for each in one.reasons if each.feature == "late") for one in (often, never)]
+    assert [each.direction for each in late] == [RAISES, LOWERS] and late[0].size > 0 > late[1].size
+    assert "Times late is high" in letter(often.reasons, "en")
+
+
 def test_a_letter_says_no_figure_and_never_a_protected_column(engine: Engine, version: Version) -> None:
     seen = 0
     for row in engine.rows(engine.table(arrow({**rows(100, seed=6), "sex": [1] * 100}))):

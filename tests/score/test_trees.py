@@ -273,6 +273,7 @@ def test_reasons_are_what_moved_the_customer_most_towards_the_event(engine: Engi
     names = [one.name.name for one in grown.codings]
     special = names.index("late")
     moved[:, special] += moved[:, len(names)]
+    moved = trained.content["trees"]["slope"] * moved
     given = engine.rows(apply(trained, engine.table(table), engine).order_by("account_id"))
     for place, row in enumerate(given):
         told = [row[f"reason_{n}"] for n in range(1, 5)]

@@ -119,7 +119,8 @@ def declared(version: Version) -> frozenset[str]:
 class Part:
     """A characteristic of a card as the version keeps it; `place` is the place of the bin in which a row lies.
 
-    `stage` ends its codes where a version has a card for each of two stages.
+    `stage` ends its codes where a version has a card for each of two stages. `toward` is 1 where more points mean more
+    events, else -1.
     """
 
     stage: str
@@ -127,6 +128,7 @@ class Part:
     bins: tuple[Bin, ...]
     points: tuple[int, ...]
     place: Expression
+    toward: int
 
     @property
     def average(self) -> float:
@@ -137,7 +139,7 @@ class Part:
     def reason(self, version: Version, place: int) -> Reason:
         size = self.points[place] - self.average
         code = f"{self.name.name}:{place + 1}{self.stage}"
-        direction = NEITHER if abs(size) < 0.5 else LOWERS if size > 0 else RAISES
+        direction = NEITHER if abs(size) < 0.5 else RAISES if size * self.toward > 0 else LOWERS
         said = version.reason(code, "zh"), version.reason(code, "en")
         written = ("", "") if self.name.name in declared(version) else self.letter(place, said)
         return Reason(code, self.name.name, *said, direction, size, POINTS, written)
@@ -154,7 +156,7 @@ class Part:
         if bin.kind != "range":
             return said if self.name.type in (Type.TEXT, Type.YESNO) else (f"{zh}的状态", f"{en}: its state")
         ranges = [number for number, each in enumerate(self.bins) if each.kind == "range"]
-        best = max(ranges, key=lambda number: self.points[number])
+        best = min(ranges, key=lambda number: self.toward * self.points[number])
         if place == best:
             return zh, en
         return (f"{zh}较高", f"{en} is high") if place > best else (f"{zh}较低", f"{en} is low")
@@ -180,7 +182,8 @@ def _parts(version: Version, stage: str, card: Mapping[str, Any]) -> list[Part]:
             for bin in one["bins"]
         )  # fmt: skip
         place = parse(by_bin(name, bins, range(len(bins))), version.names, expect=Type.WHOLE)
-        found.append(Part(stage, name, bins, tuple(bin["points"] for bin in one["bins"]), place))
+        toward = 1 if card["factor"] < 0 else -1
+        found.append(Part(stage, name, bins, tuple(bin["points"] for bin in one["bins"]), place, toward))
     return found
 
 

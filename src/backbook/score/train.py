@@ -22,6 +22,7 @@ from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
+from backbook.score.quality import quality
 from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative
@@ -46,6 +47,8 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         judged = Judged(score, sample, seen)
         card, chances = judged.card(), judged.chances()
         found = figures(score, sample, chances, judged.chances_out_of_time)
+        adds = [_adds(score, sample, seen, one.name.name, found["auc"]) for one in card.characteristics
+                if one.name.name in score.bought]  # fmt: skip
     if not card.characteristics:
         return Unavailable("score", score.id, NOTHING)
     keys, listed = formula.reason_keys(card)
@@ -59,8 +62,19 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         "reason_keys": keys,
         "reasons": [reason(one, bin) for one, bin in listed],
         "card": card_content(card, constant_or_left(seen, card)),
+        "bought": adds,
     }
     return Version(referred(said, score, sample, seen, used))
+
+
+def _adds(score: Score, sample: Sample, seen: Seen, name: str, auc: float) -> dict[str, Any]:
+    """What a bought feature adds: how well a card ranks that is taught without it, and for how many rows it is known."""
+    others = Seen(tuple(tally for tally in seen.tallies if tally.grid.name.name != name), seen.constant)
+    without = quality(Judged(score, sample, others).chances(), sample.target).auc
+    counts = seen.by_name[name].counts()
+    rows = counts.events + counts.others
+    known = 1 - float(rows[-1]) / float(rows.sum())
+    return {"feature": name, "auc_without": without, "adds": round(auc - without, 6), "known": round(known, 6)}
 
 
 class Judged:
@@ -117,19 +131,21 @@ class Judged:
 
     def chances(self) -> Floats:
         """Of every row, by a card that had not seen it."""
-        return self._chances(self.cards, self.odds, self.every)
+        return self._chances(self.cards, self.odds, self.every, self.every)
 
     def chances_out_of_time(self) -> Floats:
-        """Of the last date's rows, by cards taught on earlier dates and by other people; not a number elsewhere."""
-        asked = self.every[self.sample.day == len(self.sample.observed) - 1]
-        cards, odds = self.out_of_fold(self.days[:-1], asked)
-        return self._chances(cards, odds, asked)
+        """Of the last date's rows, by cards taught and corrected on earlier dates, by other people; not a number elsewhere."""
+        last = self.sample.day == len(self.sample.observed) - 1
+        cards, odds = self.out_of_fold(self.days[:-1], self.every)
+        return self._chances(cards, odds, self.every[last], self.every[~last])
 
-    def _chances(self, cards: Sequence[Card], odds: Floats, rows: npt.NDArray[Any]) -> Floats:
-        """Chances of the rows, each by the card of its fold, corrected as the other folds say."""
+    def _chances(
+        self, cards: Sequence[Card], odds: Floats, asked: npt.NDArray[Any], taught: npt.NDArray[Any]
+    ) -> Floats:
+        """Chances of the rows asked, each by the card of its fold, corrected as the taught rows of other folds say."""
         target, fold, chances = self.sample.target, self.sample.fold, np.full(len(self.every), np.nan)
         for number, card in enumerate(cards):
-            here, others = rows[fold[rows] == number], rows[fold[rows] != number]
+            here, others = asked[fold[asked] == number], taught[fold[taught] != number]
             corrected = card.calibrated(*correction(odds[others], target[others]))
             chances[here] = corrected.chances(corrected.points(self.codes, here))
         return chances

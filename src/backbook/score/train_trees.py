@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,14 @@ from backbook.expressions import Type
 from backbook.score import formula
 from backbook.score.binning import Rules, binned
 from backbook.score.content import content
+from backbook.score.counting import Tally
 from backbook.score.definition import Score
 from backbook.score.explain import standing_reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
 from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
+from backbook.score.stability import steady
 from backbook.score.target import Sample
 from backbook.score.train import CONSTANT, NOTHING
 from backbook.score.trees import LOG_ODDS, Coding, Columns, Forest, Ground, Setting, code, encode, settings
@@ -45,12 +48,15 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
     seen = look(score, sample)
     if isinstance(seen, Unavailable):
         return seen
-    codings, columns = _columns(sample, seen)
-    judged = Judged(score, sample, columns, _ways(score, seen, codings))
+    kept, unsteady = steady(seen.tallies)
+    codings, columns = _columns(sample, kept)
+    if not codings:
+        return Unavailable("score", score.id, NOTHING)
+    judged = Judged(score, sample, columns, _ways(score, kept, codings))
     if not judged.gains:
         return Unavailable("score", score.id, NOTHING)
     chances = judged.chances()
-    found = figures(score, sample, chances, judged.chances_out_of_time)
+    found = figures(score, sample, chances, lambda: _out_of_time(score, sample, seen, kept, judged))
     forest = judged.forest(codings)
     used = [one.name for one in forest.codings]
     said = content(score, sample, steps(score), found, used, ["lightgbm"])
@@ -63,6 +69,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
             "grown": {"leaves": judged.setting.leaves, "columns": judged.setting.columns, "rounds": forest.rounds},
             "left_out": [
                 *({"feature": name, "why": CONSTANT} for name in seen.constant),
+                *({"feature": name, "why": why} for name, why in unsteady),
                 *({"feature": one.name.name, "why": UNASKED} for one in codings if one.name not in used),
             ],
             "reasons": [standing_reason(one.name, standing) for one in forest.codings for standing in one.standings],
@@ -79,20 +86,31 @@ def steps(score: Score) -> list[dict[str, str]]:
     ]
 
 
-def _columns(sample: Sample, seen: Seen) -> tuple[list[Coding], Columns]:
+def _out_of_time(score: Score, sample: Sample, seen: Seen, kept: Sequence[Tally], judged: Judged) -> Floats:
+    """The last date's chances, by forests that know nothing of it: not even which features hold until then."""
+    earlier, _ = steady(seen.tallies, days=range(len(sample.observed) - 1))
+    if [tally.grid.name for tally in earlier] == [tally.grid.name for tally in kept]:
+        return judged.chances_out_of_time()
+    if not earlier:
+        before = sample.day < len(sample.observed) - 1
+        return np.full(len(sample.target), float(sample.target[before].mean()))
+    codings, columns = _columns(sample, earlier)
+    return Judged(score, sample, columns, _ways(score, earlier, codings)).chances_out_of_time()
+
+
+def _columns(sample: Sample, tallies: Sequence[Tally]) -> tuple[list[Coding], Columns]:
     """How the features are coded, and all rows coded so."""
-    fetched = sample.columns([tally.grid.name.name for tally in seen.tallies])
-    codings = [code(tally.grid, fetched[tally.grid.name.name]) for tally in seen.tallies]
+    fetched = sample.columns([tally.grid.name.name for tally in tallies])
+    codings = [code(tally.grid, fetched[tally.grid.name.name]) for tally in tallies]
     return codings, encode(codings, fetched)
 
 
-def _ways(score: Score, seen: Seen, codings: Sequence[Coding]) -> list[int]:
+def _ways(score: Score, tallies: Sequence[Tally], codings: Sequence[Coding]) -> list[int]:
     """By feature, the direction that the definition asks for; `auto` is the one in which the feature goes alone."""
     found = []
-    for coding in codings:
+    for tally, coding in zip(tallies, codings, strict=True):
         asked = score.monotone.get(coding.name.name, "free")
         if asked == "auto":
-            tally = seen.by_name[coding.name.name]
             asked = binned(tally.grid, tally.counts(), direction="auto", rules=Rules()).direction
         found.append({"up": 1, "down": -1}.get(asked, 0))
     return found
@@ -106,8 +124,15 @@ class Judged:
         by_column = [ways[feature] if place < len(ways) else 0 for place, feature in enumerate(columns.feature)]
         self.ground = Ground(columns.matrix, sample.target, by_column, threads=sample.engine.threads)
         self.every = np.arange(len(sample.target))
-        self.setting = self._chosen(self.every)
-        self.odds = self._out_of_fold(self.setting, self.every, self.every)
+
+    @cached_property
+    def setting(self) -> Setting:
+        return self._chosen(self.every)
+
+    @cached_property
+    def odds(self) -> Floats:
+        """What was said of each row by a forest that had not seen it."""
+        return self._out_of_fold(self.setting, self.every, self.every)
 
     def _chosen(self, rows: Wholes) -> Setting:
         """The setting with the least log loss where it could not have learned by heart."""

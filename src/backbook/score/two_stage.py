@@ -81,15 +81,15 @@ class _Whole:
         self.first, self.second = judged
 
     def chances(self) -> Floats:
-        return self.first.chances() * self._second(self.second.cards, self.second.odds)
+        return self.first.chances() * self._second(self.second.cards, self.second.odds, self.second.every)
 
     def chances_out_of_time(self) -> Floats:
-        earlier = self.second.days[:-1]
-        cards, odds = self.second.out_of_fold(earlier, self.second.every)
-        return self.first.chances_out_of_time() * self._second(cards, odds)
+        cards, odds = self.second.out_of_fold(self.second.days[:-1], self.second.every)
+        earlier = np.flatnonzero(self.second.sample.day < len(self.sample.observed) - 1)
+        return self.first.chances_out_of_time() * self._second(cards, odds, earlier)
 
-    def _second(self, cards: Sequence[Card], odds: Floats) -> Floats:
-        """The second stage's chance of every row, also of those who did not pass the first."""
+    def _second(self, cards: Sequence[Card], odds: Floats, taught: npt.NDArray[Any]) -> Floats:
+        """The second stage's chance of every row, also of those who did not pass the first, corrected by rows of `taught`."""
         codes: dict[str, Any] = {}
         names = sorted({one.name.name for card in cards for one in card.characteristics})
         if names:
@@ -97,7 +97,7 @@ class _Whole:
             codes = {name: self.second.seen.by_name[name].grid.codes(columns[name]) for name in names}
         passed, found = self.second.sample, np.full(len(self.sample.target), np.nan)
         for number, card in enumerate(cards):
-            others = passed.fold != number
+            others = taught[passed.fold[taught] != number]
             corrected = card.calibrated(*correction(odds[others], passed.target[others]))
             rows = np.flatnonzero(self.sample.fold == number)
             found[rows] = corrected.chances(corrected.points(codes, rows))
