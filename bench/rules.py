@@ -3,10 +3,9 @@
 The book is `taiwan` (30,000 card clients, 22 % default in the next month), with the features of the example. Of the five
 folds of people (`score/target.folds`) four mine, within which some confirm what the others find; the fifth judges, and
 the five judgements are pooled. What is judged are rules that were mined anew in each fold: `hit` and `precision` are of
-all that any rule of its fold hits; `min_precision` is the lowest over places, a place being the first, second, … rule of
-each fold with all the hits it has by itself. `rules` is the fewest that a fold gave, `seconds` the slowest mining (of its one thread, so that
-neighbours do not count).
-`se_…` is the standard error over the folds, places that not every fold has are among `min_precision`.
+all that any rule of its fold hits (`se_precision` is the standard error over the folds); `min_precision` is the lowest
+over places, a place being the first, second, … rule of each fold with all the hits that it has by itself. `rules` is the
+fewest that a fold gave, `seconds` the slowest mining, in seconds of its one thread, so that neighbours do not count.
 
 `false_discovery` is the share of 100 books with shuffled targets in which the miner keeps any rule: once with the
 settings above, and once with hardly anything asked (a lift of 1.1), where only the confirmation stands between chance and

@@ -368,7 +368,7 @@ def measure(
     ] = None,
     accounts: Annotated[int, typer.Option(help="at least so many are lived on")] = 5_000,
     futures: Annotated[int, typer.Option(help="lives of each account, for the chance of default")] = 200,
-    effects: Annotated[int, typer.Option(help="pairs of lives for the effect of each treatment")] = 24,
+    effects: Annotated[int, typer.Option(help="pairs of lives for the effect of each treatment; 0: none")] = 24,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -24,6 +24,9 @@ from backbook.outcome.figures import About, Figures, Text, needs
 from backbook.outcome.position import Book
 from backbook.outcome.texts import FIGURES, TEXTS
 from backbook.outcome.who_is_who import Identity
+from backbook.score import monitor
+from backbook.score.monitor import Act, Kind, Level, Reading
+from backbook.score.registry import Version
 
 AS_OF = date(2026, 10, 31)
 LANGUAGES = ("zh", "en")
@@ -70,14 +73,17 @@ def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
         table({"kind": "crowded_phone", "what": "f00d", "records": 30, "customers": 30}),
         table({"record_left": "app:<1>", "record_right": "core:2", "probability": 0.4, "why": "grey"}),
     )
+    version = Version({"score": "behaviour"})
     return kpi.figures(
         engine,
         now,
         About("Bank <b>&", AS_OF, "CNY", "2026-10-31.2", "f00d", False, (("limits", "v1hash"),)),
         before=before,
         segments=[kpi.Segment("stage", Text("阶段", "Stage"), {"new": Text("新户", "New")})],
-        versions=[{"id": "behaviour", "zh": "行为评分", "en": "Behaviour", "version": "abc", "method": "scorecard", "auc": 0.8,
-                   "ks": 0.4, "calibration_error": 0.01, "rows": 24, "bands": bands}],
+        versions=[{"id": "behaviour", "zh": "行为评分", "en": "Behaviour", "version": version.id, "method": "scorecard", "auc": 0.8,
+                   "ks": 0.4, "calibration_error": 0.01, "rows": 24, "bands": bands, "columns": [{"name": "late", "zh": "逾期次数", "en": "Times late"}]}],
+        watch=engine.table(monitor.table(version, read_today())),
+        watched_before=engine.table(monitor.table(version, [Reading(Kind.PSI, date(2026, 9, 30), value=0.02, bound=0.03)])),
         scores=table(*scored),
         last_scores=table(*[{**row, "points": row["points"] + 3} for row in scored]),
         moved=table(*[
@@ -104,6 +110,33 @@ def full(engine: Engine, book: Make, table: Callable[..., Any]) -> Figures:
         not_available=[(Text("标签", "tags"), needs("event"))],
         stale=[Text("`transaction` 早 3 天结束", "`transaction` ends 3 days early")],
     )  # fmt: skip
+
+
+def read_today() -> list[Reading]:
+    """What a watch tells of a score: it moved, and of two earlier months one came out badly."""
+    june, july = date(2026, 6, 30), date(2026, 7, 31)
+    came = [
+        Reading(kind, day, value=value, reference=then, low=value - 0.1, high=value + 0.1, rows_now=24)
+        for kind, then, values in (
+            (Kind.AUC, 0.8, (0.79, 0.6)), (Kind.KS, 0.4, (0.41, 0.2)), (Kind.CALIBRATION, 1.0, (1.02, 1.6)),
+        )
+        for day, value in zip((june, july), values, strict=True)
+    ]  # fmt: skip
+    bands = [
+        Reading(
+            Kind.PSI_BAND, AS_OF, subject=band, place=place, value=value, reference=0.5, rows_reference=12, rows_now=12
+        )
+        for place, (band, value) in enumerate([("≤ 0.1", 0.2), ("> 0.1", 0.7), ("missing", 0.1)])
+    ]
+    return [
+        Reading(Kind.WHOLE, AS_OF, level=Level.ACT, act=Act.STOP, reason_zh="KS 下降", reason_en="the KS fell"),
+        Reading(Kind.PSI, AS_OF, value=0.31, bound=0.05, rows_reference=24, rows_now=24, level=Level.ACT),
+        Reading(Kind.CSI, AS_OF, subject="late", value=0.4, bound=0.05, level=Level.ACT),
+        Reading(Kind.CSI, AS_OF, subject="<line>", place=1, value=0.01, bound=0.05),
+        Reading(Kind.MISSING, AS_OF, subject="late", value=0.2, reference=0.1, level=Level.WATCH),
+        *bands,
+        *came,
+    ]
 
 
 class Page(HTMLParser):
@@ -167,7 +200,7 @@ def test_only_the_two_own_scripts_may_run(full: Figures) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_chart_is_drawn_by_vega_itself_and_no_wider_than_its_place(full: Figures, language: str) -> None:
     made = report.specs(full, language)
-    assert len(made) == 20
+    assert len(made) == 24
     for spec in made:
         assert "$schema" not in spec and spec["width"] == "container"
         svg = vl_convert.vegalite_to_svg({**spec, "width": 620}, allowed_base_urls=[])
@@ -202,6 +235,24 @@ def test_every_key_that_the_page_asks_for_exists() -> None:
     asked |= {f"column_{column}" for columns in page.COLUMNS.values() for column, _ in columns}
     assert asked - set(TEXTS) == set()
     assert {*page.HEADLINE, *page.RISK, *page.ACTIVITY, *page.SIZE, *page.IDENTITY, *page.FIRST_DAYS} <= set(FIGURES)
+
+
+def test_a_score_tells_what_the_watch_read_of_it(full: Figures) -> None:
+    for language, words in (
+        ("en", ("act", "the KS fell", "stop deciding by it")),
+        ("zh", ("需处理", "KS 下降", "停止用于决策")),
+    ):
+        head, *blocks = next(each for each in page.sections(full, language) if each.id == "scores").blocks
+        level = head.tiles[-1]
+        assert (level.value, level.made_of) == words[:2] and level.alert.startswith(words[2]) and level.alert_level == 3
+        titles = [block.title for block in blocks]
+        kinds = ("shift", "psi_by_day", "watch_features", "watch_months", "watch_came")
+        assert titles[-5:] == [TEXTS[key].to(language) for key in kinds]
+    features = next(block for block in blocks if block.title == TEXTS["watch_features"].zh)
+    assert features.table is not None
+    assert features.table.rows[0] == ("逾期次数", "0.400", "0.050", "10.0%", "20.0%", "需处理")
+    months = next(block for block in blocks if block.title == TEXTS["watch_months"].zh)
+    assert months.table is not None and [row[0] for row in months.table.rows] == ["2026-06-30", "2026-07-31"]
 
 
 def test_tags_tell_their_drift_and_those_of_which_nothing_is_known_stand_apart(full: Figures) -> None:

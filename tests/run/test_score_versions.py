@@ -88,7 +88,7 @@ def test_a_ruling_of_today_is_told_to_lie_after_the_last_run(bank: Workspace) ->
 
 @pytest.mark.parametrize("who", [{"actor": " ", "reason": "r"}, {"actor": "a", "reason": ""}])
 def test_nobody_promotes_without_a_name_and_a_reason(bank: Workspace, who: dict[str, str]) -> None:
-    old, new = versions(bank)
+    _, new = versions(bank)
     with pytest.raises(NotAllowed, match="the name of who rules and the reason"):
         acts.promote(bank, new, **who)
     assert statuses(bank)[new] == "candidate"

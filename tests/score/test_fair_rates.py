@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from backbook.score.fairness import FLAG, PASS, REFERENCE, TOO_FEW, UNSURE, Cell, judged, two_rates, wilson
+from backbook.score.fairness import FLAG, PASS, REFERENCE, TOO_FEW, UNSURE, Cell, judged, two_rates
 
 
 def verdicts(*cells: Cell) -> dict[str, str]:
@@ -52,7 +52,3 @@ def test_the_test_of_two_rates_is_scipys() -> None:
         count, other = random.integers(1, of), random.integers(1, other_of)
         judge = chi2_contingency([[count, of - count], [other, other_of - other]], correction=False).pvalue
         assert two_rates(int(count), int(of), int(other), int(other_of)) == pytest.approx(judge, rel=1e-9)
-
-
-def test_the_interval_lies_within_nought_and_one() -> None:
-    assert wilson(0, 30)[0] == 0.0 and wilson(30, 30)[1] == 1.0

@@ -22,8 +22,10 @@ from backbook.score.monitor import Act, Kind, Level, Reading, table, whole
 from backbook.score.quality import auc, ks
 from backbook.score.reference import Bands, Reference, counted
 from backbook.score.registry import Version as Registered
-from backbook.score.ripened import Outcomes, readings, ripened
+from backbook.score.ripened import Outcomes, by_rule, over, readings, ripened, rule_readings
 from backbook.score.shifts import compared, shifts
+from backbook.score.target import judged
+from backbook.score.warning import Counted
 
 AS_OF, SCORED = date(2026, 8, 31), date(2026, 2, 28)
 
@@ -45,7 +47,7 @@ def version(engine: Engine) -> Version:
 def profile(engine: Engine, version: Version, values: dict[str, Any]) -> Any:
     """Made-up accounts with the columns of their score."""
     known = engine.table(arrow(values)).drop("worst_dpd")
-    given = columns(version, apply(version, known)).rename(_unit="account_id")
+    given = columns(version, apply(version, known, engine)).rename(_unit="account_id")
     return known.left_join(given, known.account_id == given["_unit"]).drop("_unit")
 
 
@@ -165,6 +167,9 @@ def test_a_feature_that_moved_alone_asks_for_a_look_at_the_score_not_for_an_act(
     found = compared(then, now, AS_OF)
     assert one(found, Kind.CSI, then.features[0].name.name).level == Level.ACT
     assert whole(found, AS_OF).level == Level.WATCH
+    # One to be watched is shown, and the score holds.
+    mild = [Reading(Kind.PSI, AS_OF), Reading(Kind.CSI, AS_OF, subject="late", level=Level.WATCH)]
+    assert whole(mild, AS_OF).level == Level.OK
 
 
 def test_those_who_never_teach_are_not_held_against_those_who_do(engine: Engine) -> None:
@@ -252,38 +257,42 @@ def book(engine: Engine) -> PaperBook:
 
 
 def given(engine: Engine, version: Version, book: PaperBook) -> Any:
-    return apply(version, book._table(SCORED).drop("worst_dpd")).rename(unit="account_id")
+    return apply(version, book._table(SCORED).drop("worst_dpd"), engine).rename(unit="account_id")
 
 
 def test_scores_are_judged_only_when_their_outcomes_are_over(engine: Engine, version: Version, book: PaperBook) -> None:
     scored = given(engine, version, book)
-    assert ripened(score(), version, engine, date(2026, 8, 30), book, SCORED, scored) == []
-    assert ripened(score(), version, engine, SCORED, book, SCORED, scored) == []
-    found = ripened(score(), version, engine, AS_OF, book, SCORED, scored)
+    assert not over(score(), date(2026, 8, 30), book, SCORED) and not over(score(), SCORED, book, SCORED)
+    assert over(score(), AS_OF, book, SCORED)
+    # Asked too early all the same, nobody's outcome is known.
+    early = ripened(version, engine, judged(score(), engine, date(2026, 8, 30), book, SCORED), SCORED, scored)
+    assert [(each.level, each.rows_now) for each in early] == [(Level.WAIT, 0)]
+    found = ripened(version, engine, judged(score(), engine, AS_OF, book, SCORED), SCORED, scored)
     assert {each.period for each in found} == {SCORED}
     assert {each.kind for each in found} >= {Kind.AUC, Kind.KS, Kind.LIFT, Kind.SLOPE, Kind.CALIBRATION, Kind.ERROR}
 
 
 def test_a_score_that_still_holds_is_as_good_as_in_training(engine: Engine, version: Version, book: PaperBook) -> None:
-    found = ripened(score(), version, engine, AS_OF, book, SCORED, given(engine, version, book))
+    units = judged(score(), engine, AS_OF, book, SCORED)
+    found = ripened(version, engine, units, SCORED, given(engine, version, book))
     assert whole(found, AS_OF).level == Level.OK
-    area, came = one(found, Kind.AUC), one(found, Kind.CALIBRATION)
+    area, true = one(found, Kind.AUC), one(found, Kind.CALIBRATION)
     assert area.reference == version.content["quality"]["auc"] and area.rows_now == 3000
     assert area.low is not None and area.value is not None and area.high is not None
     assert area.low < area.value < area.high and area.value == pytest.approx(area.reference, abs=0.03)
-    assert came.value == pytest.approx(1, abs=0.1)
+    assert true.value == pytest.approx(1, abs=0.1)
     bands = [each for each in found if each.kind == Kind.CALIBRATION_BAND]
     assert sum(each.rows_now or 0 for each in bands) == 3000
 
 
-def judged(version: Version, happened: Any, chances: Any) -> list[Reading]:
+def came(version: Version, happened: Any, chances: Any) -> list[Reading]:
     return readings(version, Outcomes(*by_value(chances, happened)), SCORED)
 
 
 def test_a_score_that_ranks_no_more_is_not_to_be_decided_by(version: Version) -> None:
     random = np.random.default_rng(8)
     chances = random.beta(2, 5, 2000)
-    found = judged(version, random.random(2000) < chances.mean(), chances)
+    found = came(version, random.random(2000) < chances.mean(), chances)
     assert one(found, Kind.AUC).level == Level.ACT and one(found, Kind.KS).level == Level.ACT
     said = whole(found, AS_OF)
     assert (said.level, said.act, said.subject) == (Level.ACT, Act.STOP, "ks")
@@ -294,19 +303,57 @@ def test_chances_that_come_true_twice_as_often_are_to_be_recalibrated(version: V
     random = np.random.default_rng(9)
     # Twice as often at every chance; the score ranks as well as ever.
     chances = random.beta(1, 3, 4000) / 2
-    found = judged(version, random.random(4000) < 2 * chances, chances)
-    came = one(found, Kind.CALIBRATION)
-    assert (came.level, came.act) == (Level.ACT, Act.RECALIBRATE) and came.low is not None and came.low > 1.2
+    found = came(version, random.random(4000) < 2 * chances, chances)
+    true = one(found, Kind.CALIBRATION)
+    assert (true.level, true.act) == (Level.ACT, Act.RECALIBRATE) and true.low is not None and true.low > 1.2
     assert any(each.level == Level.ACT for each in found if each.kind == Kind.CALIBRATION_BAND)
     assert one(found, Kind.ERROR).level == Level.WATCH
 
 
 def test_forty_rows_with_four_events_tell_nothing_of_ranks(version: Version) -> None:
     chances = np.linspace(0.05, 0.2, 40)
-    found = judged(version, np.arange(40) % 10 == 0, chances)
+    found = came(version, np.arange(40) % 10 == 0, chances)
     assert one(found, Kind.AUC).level == Level.WAIT and "4 events" in one(found, Kind.AUC).reason_en
     assert not [each for each in found if each.kind in (Kind.KS, Kind.LIFT, Kind.SLOPE)]
     assert whole(found, AS_OF).level == Level.WAIT
+
+
+RULES: dict[str, Any] = {
+    "score": "warning", "grain": "account", "defined": {"rules": {"most": 8, "conditions": 3, "share": 0.02, "precision": 0.5}},
+    "rules": [
+        {"code": "rule_1", "zh": "逾期至少3次", "en": "late 3 times", "hit_rate": 0.1, "precision": 0.7},
+        {"code": "rule_2", "zh": "额度用尽", "en": "nothing left", "hit_rate": 0.1, "precision": 0.6},
+    ],
+}  # fmt: skip
+
+
+def test_a_rule_is_counted_by_the_reasons_of_those_whom_it_hit(engine: Engine) -> None:
+    units = engine.table(pa.table({"account_id": list("abcde"), "_event": [True, False, True, False, True]}))
+    hits: dict[str, list[str | None]] = {"unit": list("abcdx"), "reason_1": ["rule_1", "rule_1", "rule_2", None, "rule_1"],
+            "reason_2": ["rule_2", None, None, None, None], "reason_3": [None] * 5, "reason_4": [None] * 5}  # fmt: skip
+    rows = pa.table({name: pa.array(column, pa.string()) for name, column in hits.items()})
+    scored = engine.table(rows.append_column("probability", pa.array([0.5] * 5)))
+    assert by_rule(engine, units, "account_id", scored, ["rule_1", "rule_2"]) == {
+        "rule_1": Counted(rows=4, base=2, hits=2, events=1), "rule_2": Counted(rows=4, base=2, hits=2, events=2),
+    }  # fmt: skip
+
+
+def test_a_rule_that_decayed_is_to_be_taken_out_and_one_that_holds_is_left_alone() -> None:
+    version = Registered(RULES)
+    months = [date(2026, month, 28) for month in (1, 2, 3)]
+    by_date = {
+        day: {"rule_1": Counted(1000, 200, 100, 68), "rule_2": Counted(1000, 200, 100, right)}
+        for day, right in zip(months, (55, 30, 10), strict=True)
+    }
+    found = rule_readings(version, by_date)
+    assert [(each.subject, each.period.month, each.value) for each in found] == [
+        ("rule_1", 1, 0.68), ("rule_1", 2, 0.68), ("rule_1", 3, 0.68),
+        ("rule_2", 1, 0.55), ("rule_2", 2, 0.30), ("rule_2", 3, 0.10),
+    ]  # fmt: skip
+    assert [each.level for each in found] == [Level.OK] * 5 + [Level.ACT]
+    said = whole(found, AS_OF)
+    assert (said.level, said.act, said.subject) == (Level.ACT, Act.DROP, "rule_2")
+    assert said.reason_zh.startswith("规则“额度用尽”：近期命中准确率") and "nothing left" in said.reason_en
 
 
 def test_the_latest_month_that_ripened_speaks_for_the_score() -> None:
@@ -321,7 +368,8 @@ def test_the_same_rows_read_twice_give_the_same_table(engine: Engine, version: V
     scored = given(engine, version, book)
 
     def once() -> pa.Table:
-        found = [*read(engine, version, 500), *ripened(score(), version, engine, AS_OF, book, SCORED, scored)]
+        units = judged(score(), engine, AS_OF, book, SCORED)
+        found = [*read(engine, version, 500), *ripened(version, engine, units, SCORED, scored)]
         return table(version, [whole(found, AS_OF), *found])
 
     first = once()

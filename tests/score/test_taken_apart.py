@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -10,8 +11,8 @@ import pytest
 from score_book import PaperBook, arrow, rows, score
 
 from backbook.engine import Engine
-from backbook.score import Version, apply, make
-from backbook.score.apart import LOWERS, RAISES, average, explain_one, letter, moved
+from backbook.score import Version, apply, for_one, make
+from backbook.score.apart import LOWERS, RAISES, average, by_standing, explain_one, letter, moved
 
 AS_OF = date(2026, 8, 31)
 
@@ -100,10 +101,33 @@ def test_a_letter_tells_the_side_on_which_the_customer_stands(engine: Engine, ve
 
 def test_over_a_book_the_mean_sizes_are_those_of_its_units(engine: Engine, version: Version) -> None:
     profile = engine.table(arrow(rows(300, seed=8)))
-    found = {row["feature"]: row for row in moved(version, engine, profile, apply(version, profile))}
+    found = {row["feature"]: row for row in moved(version, engine, profile, apply(version, profile, engine))}
     units = [explain_one(version, row).reasons for row in engine.rows(profile)]
     for feature, row in found.items():
         sizes = [abs(each.size or 0) for reasons in units for each in reasons if each.feature == feature]
         assert row["size"] == pytest.approx(sum(sizes) / 300)
     firsts = sum(row["shares"][0] for row in found.values())
     assert 0.9 < firsts <= 1.0
+
+
+@pytest.fixture(scope="module")
+def trees(engine: Engine) -> Version:
+    growing = {"method": "trees", "trees": {"leaves": 4, "rounds": 60}, "monotone": {"utilisation": "up"}}
+    found = make(score(**growing), engine, AS_OF, PaperBook(engine, rows(3000)))
+    assert isinstance(found, Version)
+    return found
+
+
+def test_contributions_of_trees_add_up_to_the_log_odds(engine: Engine, trees: Version) -> None:
+    for row in engine.rows(engine.table(arrow(rows(50, seed=5)))):
+        found = explain_one(trees, row)
+        assert found.base is not None and found.total is not None and found.unit == "log_odds"
+        assert found.base + sum(each.size or 0 for each in found.reasons) == pytest.approx(found.total)
+        chance = 1 / (1 + math.exp(-found.total))
+        assert chance == pytest.approx(for_one(trees)(row)["probability"], abs=1e-6)
+
+
+def test_trees_say_how_they_use_a_feature(engine: Engine, trees: Version) -> None:
+    found = {row["feature"]: row for row in by_standing(trees, engine, engine.table(arrow(rows(500, seed=8))))}
+    mean = {each["code"]: each["mean"] for each in found["utilisation"]["standings"]}
+    assert mean["utilisation:high"] > 0 > mean["utilisation:low"]

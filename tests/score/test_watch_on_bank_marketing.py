@@ -109,7 +109,7 @@ def version(engine: Engine, calls: pa.Table) -> Version:
 def read(engine: Engine, version: Version, rows: pa.Table) -> list[Reading]:
     """What the watch reads of scored rows whose outcomes nobody knows yet."""
     profile = engine.table(rows.drop_columns(["answered"]))
-    given = columns(version, apply(version, profile)).rename(_unit="account_id")
+    given = columns(version, apply(version, profile, engine)).rename(_unit="account_id")
     return shifts(response(), version, engine, profile.left_join(given, profile.account_id == given["_unit"]), LATER)
 
 

@@ -241,12 +241,17 @@ def replay(found: Replayed) -> Lines:
 
 def measured(found: Mapping[str, Any]) -> Lines:
     """The figures by which a made-up issuer's difficulty is held."""
+    risk = (
+        f"{found['accounts']:,} accounts, {found['futures']} futures each: {found['pd_mean']:.2%} default within twelve months; "
+        f"the chance ranks who does with an AUC of {found['pd_auc']:.3f}."
+    )
+    if "lift" not in found:
+        return [risk]
     table = table_of("What each offer does to those it can move", "offer", "lift, points", "harmed")
     for offer, lift in found["lift"].items():
         table.add_row(offer, f"{100 * lift:.2f}", f"{found['harmed'][offer]:.0%}")
     return [
-        f"{found['accounts']:,} accounts, {found['futures']} futures each: {found['pd_mean']:.2%} default within twelve months; "
-        f"the chance ranks who does with an AUC of {found['pd_auc']:.3f}.",
+        risk,
         table,
         f"Offers of one month, per customer and in twelve: the best policy earns {found['oracle']:.2f}, the best rule over "
         f"{', '.join(found['rule_columns'])} {found['rule']:.2f}, the best single offer {found['single']:.2f}; "

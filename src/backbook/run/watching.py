@@ -15,11 +15,12 @@ import pyarrow as pa
 from backbook.customer.profile import Profile
 from backbook.run.book import Book
 from backbook.score import monitor, registry
-from backbook.score.definition import TAUGHT, Score
+from backbook.score.definition import RULES, TAUGHT, Score
 from backbook.score.monitor import Reading
 from backbook.score.registry import Version
-from backbook.score.ripened import over, ripened
+from backbook.score.ripened import by_rule, over, ripened, rule_readings
 from backbook.score.shifts import shifts
+from backbook.score.target import judged
 
 if TYPE_CHECKING:
     from backbook.run.stages import Way
@@ -74,13 +75,23 @@ def _told(score: Score, version: Version, whole: Reading) -> dict[str, Any]:
 
 def _judged(way: Way, score: Score, book: Book) -> Iterator[tuple[Version, Reading]]:
     """What came of the score's earlier days, with the version that scored each."""
+    of_rules: dict[str, tuple[Version, dict[date, Any]]] = {}
     for day in _days(way, score, book):
         rows = way.engine.parquet(way.writer.head.files("score", part=day.isoformat()))
         given = rows.filter(rows.score == score.id)
         for row in way.engine.rows(given.select("version").distinct().order_by("version")):
             version = registry.version(way.writer.head, row["version"])
-            for reading in ripened(score, version, way.engine, way.as_of, book, day, given):
-                yield version, reading
+            with way.engine.scope():
+                units = judged(score, way.engine, way.as_of, book, day)
+                for reading in ripened(version, way.engine, units, day, given):
+                    yield version, reading
+                if version.method == RULES:
+                    codes = [rule["code"] for rule in version.content["rules"]]
+                    counts = by_rule(way.engine, units, version.key, given, codes)
+                    of_rules.setdefault(version.id, (version, {}))[1][day] = counts
+    for version, by_date in of_rules.values():
+        for reading in rule_readings(version, by_date):
+            yield version, reading
 
 
 def _days(way: Way, score: Score, book: Book) -> list[date]:

@@ -2,7 +2,8 @@
 
 A scorecard is taken apart exactly: each characteristic gives points against what it gives on average in the rows
 that taught it, so the average points and all sizes add up to the customer's points. In two stages each stage is such
-a card. A method whose parts are not points tells the reasons that it gave, without a size.
+a card. Trees are taken apart by exact contributions, which add up to the log odds. Warning rules tell which of them
+hit, without a size.
 
 For a letter a reason is only the characteristic and on which side the customer stands: no figure, no bound, nothing
 of how it was computed, and never a protected column, even where a score declares that it learns from one.
@@ -18,11 +19,16 @@ from typing import Any
 from backbook.engine import Engine
 from backbook.expressions import Expression, Name, Type, parse
 from backbook.score.apply import REASONS, for_one
+from backbook.score.apply_trees import forest, one_row
 from backbook.score.binning import Bin
+from backbook.score.explain import standing_code
 from backbook.score.formula import by_bin
 from backbook.score.registry import Version
+from backbook.score.trees import encode
 
-POINTS = "points"
+POINTS, LOG_ODDS = "points", "log_odds"
+# Trees are asked about so many units of a book, the same ones every time: enough for a mean, and done in seconds.
+MOST_UNITS = 20_000
 RAISES, LOWERS, NEITHER = "raises", "lowers", "neither"
 
 
@@ -30,8 +36,8 @@ RAISES, LOWERS, NEITHER = "raises", "lowers", "neither"
 class Reason:
     """One thing that moved the score: its code, the feature, what it says, which way the *chance* went, and how far.
 
-    `size` is signed as the score's own scale is: points above zero speak for the customer. None where the method
-    gives none. `letter` is the same for a letter, empty where it may not stand in one.
+    `size` is signed as its unit is: points above zero lower the chance, log odds above zero raise it. None where the
+    method gives none. `letter` is the same for a letter, empty where it may not stand in one.
     """
 
     code: str
@@ -46,11 +52,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class Explained:
-    """One unit's score taken apart: `base` and the sizes of the reasons add up to `total`, the farthest first."""
+    """One unit's score taken apart: `base` and the sizes of the reasons, the farthest first, add up to `total`."""
 
     base: float | None
     reasons: tuple[Reason, ...]
     total: float | None
+    unit: str = POINTS
 
 
 def explain_one(version: Version, row: Mapping[str, Any]) -> Explained:
@@ -58,6 +65,8 @@ def explain_one(version: Version, row: Mapping[str, Any]) -> Explained:
     given = for_one(version)(row)
     if given["grade"] is None:
         return Explained(None, (), None)
+    if version.has_trees:
+        return _trees(version, row)
     parts = characteristics(version)
     if not parts:
         codes = [given[f"reason_{place}"] for place in range(1, REASONS + 1)]
@@ -175,6 +184,64 @@ def average(version: Version) -> float:
     return float(version.content["card"]["start"] + sum(one.average for one in characteristics(version)))
 
 
+# ── trees taken apart ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _trees(version: Version, row: Mapping[str, Any]) -> Explained:
+    grown = forest(version)
+    columns = encode(grown.codings, one_row(version, row, True))
+    log_odds, contributions = grown.explained(columns)
+    found = []
+    for place, coding in enumerate(grown.codings):
+        standing, size = coding.standings[columns.standing[place, 0]], float(contributions[place, 0])
+        found.append(_of_tree(version, coding.name, standing, size))
+    found.sort(key=lambda reason: (-abs(reason.size or 0), reason.code))
+    total = float(log_odds[0])
+    return Explained(total - float(contributions[:, 0].sum()), tuple(found), total, LOG_ODDS)
+
+
+def _of_tree(version: Version, name: Name, standing: Any, size: float) -> Reason:
+    code = standing_code(name, standing)
+    said = version.reason(code, "zh"), version.reason(code, "en")
+    direction = NEITHER if size == 0 else RAISES if size > 0 else LOWERS
+    # A special value of a number is only said to be one.
+    plain = (
+        (f"{name.zh or name.name}的状态", f"{name.en or name.name}: its state") if isinstance(standing, float) else said
+    )
+    return Reason(
+        code, name.name, *said, direction, size, LOG_ODDS, ("", "") if name.name in declared(version) else plain
+    )
+
+
+def by_standing(version: Version, engine: Engine, profile: Any) -> list[dict[str, Any]]:
+    """How trees use each feature, the strongest first: its mean absolute contribution over a profile, and the mean where
+    its values stand high, low, at a level, or are missing."""
+    grown = forest(version)
+    digest = (profile[version.key].cast("string")).hexdigest("md5")
+    inside = profile if version.population is None else profile.filter(_population(version, profile))
+    names = [coding.name.name for coding in grown.codings]
+    rows = engine.arrow(inside.order_by(digest).limit(MOST_UNITS).select(*names))
+    if not len(rows):
+        return []
+    columns = encode(grown.codings, rows)
+    _, contributions = grown.explained(columns, threads=engine.threads)
+    found = []
+    for place, coding in enumerate(grown.codings):
+        sizes, standing = contributions[place], columns.standing[place]
+        stand = [
+            {"code": standing_code(coding.name, each), "rows": int(here.sum()), "mean": float(sizes[here].mean())}
+            for number, each in enumerate(coding.standings)
+            if (here := standing == number).any()
+        ]
+        found.append({"feature": coding.name.name, "size": float(abs(sizes).mean()), "standings": stand})
+    return sorted(found, key=lambda row: (-row["size"], row["feature"]))
+
+
+def _population(version: Version, profile: Any) -> Any:
+    assert version.population is not None
+    return parse(version.population, version.names, expect=Type.YESNO).ibis(profile)
+
+
 # ── a book ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -203,12 +270,14 @@ def moved(version: Version, engine: Engine, profile: Any, given: Any) -> list[di
 
 
 def _mean_sizes(version: Version, engine: Engine, profile: Any) -> dict[str, float]:
-    """By feature the mean of its absolute points over the population."""
+    """By feature the mean of its absolute size over the population."""
+    if version.has_trees:
+        return {row["feature"]: row["size"] for row in by_standing(version, engine, profile)}
     parts = characteristics(version)
     if not parts:
         return {}
     if version.population is not None:
-        profile = profile.filter(parse(version.population, version.names, expect=Type.YESNO).ibis(profile))
+        profile = profile.filter(_population(version, profile))
     counts = {
         f"{part}_{place}": (one.place.ibis(profile) == place).sum()
         for part, one in enumerate(parts)

@@ -20,6 +20,8 @@ from backbook.score.trees import LOG_ODDS, Forest, encode
 
 Floats = npt.NDArray[np.float64]
 
+# What moves the odds by less than a thousandth is no reason.
+LEAST_MOVE = 0.001
 # Whether the unit is in the population: a column of every batch; others get neither log odds nor reasons.
 INSIDE = "_inside"
 TYPES = {
@@ -87,7 +89,7 @@ def _strongest(moved: Floats, codes: npt.NDArray[Any]) -> list[npt.NDArray[np.in
     found = []
     for _ in REASONS:
         feature = left.argmax(axis=1)
-        towards = left[rows, feature] > 0
+        towards = left[rows, feature] > LEAST_MOVE
         found.append(np.where(towards, codes[feature, rows], -1))
         left[rows, feature] = -np.inf
     return found

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from backbook.customer.audience import wilson
+
 # Below these units a group's rates say nothing: it is shown as not enough data, which is no pass.
 LEAST_UNITS = 30
 # A group of less than this share is judged, and judges nobody (29 CFR 1607.4 leaves such groups out).
@@ -20,8 +22,6 @@ LEAST_SHARE = 0.02
 LEAST_RATIO = Fraction(4, 5)
 # A difference that chance brings less often than this is taken for one.
 CHANCE = 0.05
-# 1.96 standard errors: the interval holds 95 of 100 times.
-Z = 1.959964
 PASS, FLAG, UNSURE, TOO_FEW, REFERENCE = "pass", "flag", "unsure", "too_few", "reference"
 
 
@@ -95,18 +95,6 @@ def _judged(cell: Cell, best: Cell | None) -> Treated:
         observed_high=seen and seen[1],
         verdict=verdict,
     )
-
-
-def wilson(count: int, of: int) -> tuple[float, float]:
-    """The interval in which a rate lies, 95 of 100 times (Wilson 1927).
-
-    >>> tuple(round(bound, 4) for bound in wilson(10, 100))
-    (0.0552, 0.1744)
-    """
-    rate, spread = count / of, Z * Z / of
-    middle = (rate + spread / 2) / (1 + spread)
-    half = Z / (1 + spread) * math.sqrt(rate * (1 - rate) / of + spread / (4 * of))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def two_rates(count: int, of: int, other: int, of_other: int) -> float:

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     CALIBRATION = "calibration"
     SLOPE = "slope"
     LIFT = "lift"
+    RULE = "rule"
     ERROR = "calibration_error"
     PSI = "psi"
     GRADES = "grades"
@@ -56,6 +57,7 @@ class Act(StrEnum):
     RETRAIN = "retrain"
     RECALIBRATE = "recalibrate"
     STOP = "stop"
+    DROP = "drop"
     WAIT = "wait"
 
 
@@ -65,6 +67,7 @@ ACTS = {
     Act.RETRAIN: ("找出变化的特征；确认来源无误后重新训练", "find what moved; when the sources are right, train again"),
     Act.RECALIBRATE: ("重新校准概率与评级界限", "recalibrate the chances and the limits of the grades"),
     Act.STOP: ("停止用于决策，重新训练", "stop deciding by it, and train again"),
+    Act.DROP: ("停用该规则", "take this rule out"),
     Act.WAIT: ("等待更多样本", "wait for more rows"),
 }
 # How a part moved matters as far as the whole did: alone it asks for a look.
@@ -126,7 +129,8 @@ def table(version: Version, readings: Iterable[Reading]) -> pa.Table:
 def whole(readings: Sequence[Reading], period: date) -> Reading:
     """One reading for the score: the worst, of what ripened only the latest day's.
 
-    A feature that moved alone makes a score `watch`, not `act`: what it does to the score is read of the score.
+    A feature that moved alone makes a score `watch`, not `act`, and one to be watched makes it nothing: what it does to
+    the score is read of the score.
     """
     latest: dict[str, date] = {}
     for reading in readings:
@@ -153,4 +157,7 @@ def whole(readings: Sequence[Reading], period: date) -> Reading:
 
 
 def _weighed(reading: Reading) -> Level:
-    return Level.WATCH if reading.level == Level.ACT and reading.kind in PARTS else reading.level
+    """A part weighs one step less than what it is part of."""
+    if reading.kind not in PARTS:
+        return reading.level
+    return Level.WATCH if reading.level == Level.ACT else Level.OK

@@ -197,7 +197,7 @@ class _Reading:
 
     def _growth(self) -> Growth:
         self._mapping("trees", {"leaves", "rounds"})
-        # More leaves than these and the reasons of a tree can no longer be looked up (`contributions.py`).
+        # Larger trees rank no better on the public books, and their tables of reasons grow (`contributions.py`).
         return Growth(
             self._whole("trees.leaves", 2, 15, Growth.leaves), self._whole("trees.rounds", 10, 2000, Growth.rounds)
         )

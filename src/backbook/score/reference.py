@@ -17,10 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from backbook.engine import Engine
-from backbook.expressions import Name, Type
-from backbook.score.counting import Grid, Tally, tidy
+from backbook.expressions import Name, Names, Type, parse
+from backbook.score.counting import Grid, Tally, as_numbers, tidy
 from backbook.score.definition import Grade, Score
-from backbook.score.target import Sample
+from backbook.score.look import Seen
+from backbook.score.target import ROW, Sample
+
+Floats = npt.NDArray[np.float64]
 
 MOST = 10
 # A level that fewer rows have stands with the rest: its share would move by chance.
@@ -109,21 +112,43 @@ class Reference:
         )
 
 
-def reference(
-    score: Score, sample: Sample, tallies: Iterable[Tally], chances: npt.NDArray[np.float64]
+def referred(
+    content: Mapping[str, Any],
+    score: Score,
+    sample: Sample,
+    seen: Seen,
+    used: Iterable[Name],
+    chances: Floats | None = None,
 ) -> dict[str, Any]:
-    """What a version keeps under `reference`: of the features that it uses, and of the chances of its own rows.
+    """A version's content with its reference: of the features that it uses, and of the chances of the rows that taught it.
 
-    The chances are to be as a new row of the same kind would get them: those of the final card where few parameters
-    were fitted, those out of fold where the fit knows its own rows (trees).
+    The chances are to be such as a new row of the same kind would get. Without any they are what the version's own steps
+    say of the rows, which is right where few parameters were fitted; a method that knows its rows by heart gives those
+    that came out of fold.
     """
-    return Reference(
+    names = dict.fromkeys(name.name for name in used)
+    found = Reference(
         rows=len(sample.target),
         people=sample.people,
-        probability=_of_chances(chances),
-        grades=_of_grades(score.grades, chances),
-        features=tuple(_of_feature(tally) for tally in tallies),
-    ).canonical()
+        probability=_of_chances(known := said(content, sample) if chances is None else chances),
+        grades=_of_grades(score.grades, known),
+        features=tuple(_of_feature(seen.by_name[name]) for name in names if name in seen.by_name),
+    )
+    return {**content, "reference": found.canonical()}
+
+
+def said(content: Mapping[str, Any], sample: Sample) -> Floats:
+    """The chances that the steps of a version give to the rows of a sample, in their order."""
+    names = Names("score", [Name(each["name"], Type(each["type"])) for each in content["columns"]])
+    table = sample.table
+    for one in content["steps"]:
+        expression = parse(one["text"], names, expect=Type(one["type"]))
+        table = table.mutate(**{one["column"]: expression.ibis(table)})
+        names = names.with_names([Name(one["column"], Type(one["type"]))])
+        if one["column"] == PROBABILITY.name:
+            break
+    chances = sample.engine.arrow(table.order_by(ROW).select(PROBABILITY.name))
+    return as_numbers(chances[PROBABILITY.name])
 
 
 def _of_feature(tally: Tally) -> Bands:
@@ -169,18 +194,21 @@ def _fewer(ends: Sequence[Decimal], rows: Sequence[int]) -> tuple[tuple[Decimal,
     return tuple(kept), (*few, gathered)
 
 
-def _of_chances(chances: npt.NDArray[np.float64]) -> Bands:
+def _of_chances(chances: Floats) -> Bands:
     """Tenths, cut only between different chances, at readable ends."""
-    values, counts = np.unique(chances, return_counts=True)
+    known = chances[~np.isnan(chances)]
+    values, counts = np.unique(known, return_counts=True)
     ends = [tidy(float(low), float(low + (high - low) / 2)) for low, high in pairwise(values)]
     kept, few = _fewer(ends, [int(count) for count in counts])
-    return Bands(Grid(PROBABILITY, ends=kept), (*few, 0))
+    return Bands(Grid(PROBABILITY, ends=kept), (*few, len(chances) - len(known)))
 
 
-def _of_grades(grades: Sequence[Grade], chances: npt.NDArray[np.float64]) -> Bands:
+def _of_grades(grades: Sequence[Grade], chances: Floats) -> Bands:
     ends = np.array([grade.up_to for grade in grades[:-1]], dtype=np.float64)
-    rows = np.bincount(np.searchsorted(ends, chances, side="left"), minlength=len(grades))
-    return Bands(Grid(GRADE, levels=tuple(grade.code for grade in grades)), (*(int(count) for count in rows), 0, 0))
+    known = chances[~np.isnan(chances)]
+    rows = np.bincount(np.searchsorted(ends, known, side="left"), minlength=len(grades))
+    grid = Grid(GRADE, levels=tuple(grade.code for grade in grades))
+    return Bands(grid, (*(int(count) for count in rows), 0, len(chances) - len(known)))
 
 
 def counted(engine: Engine, table: Any, bands: Mapping[str, Bands]) -> dict[str, list[int]]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 from itertools import pairwise
 from math import pi, sqrt
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -19,13 +21,18 @@ import numpy.typing as npt
 
 from backbook.customer.audience import wilson
 from backbook.engine import Engine
-from backbook.score.definition import Score
+from backbook.score.apply import REASONS
+from backbook.score.decay import DECAYED, HOLDS, WATCH
+from backbook.score.decay import judged as judged_rule
+from backbook.score.definition import Hits, Score
 from backbook.score.intervals import Z, auc_error, auc_of, ks_of, slope_of, top_tenth
 from backbook.score.monitor import Act, Kind, Level, Reading
 from backbook.score.reference import Reference
 from backbook.score.registry import Version
-from backbook.score.target import EVENT, Book, judged
+from backbook.score.target import EVENT, Book
+from backbook.score.warning import Counted
 
+REASON_COLUMNS = [f"reason_{place}" for place in range(1, REASONS + 1)]
 # With fewer events, or others, ranks say nothing.
 FEWEST = 10
 # Observed over expected, and the slope of the odds, should lie within these.
@@ -66,14 +73,12 @@ class Outcomes:
         return float(((self.events + self.others) * self.chances).sum())
 
 
-def ripened(
-    score: Score, version: Version, engine: Engine, as_of: date, book: Book, day: date, given: Any
-) -> list[Reading]:
-    """What came of the scores `given` on a day (unit, probability) by the version; nothing while windows are running."""
-    if not over(score, as_of, book, day):
-        return []
-    with engine.scope():
-        found = outcomes(engine, judged(score, engine, as_of, book, day), score.key, given)
+def ripened(version: Version, engine: Engine, units: Any, day: date, given: Any) -> list[Reading]:
+    """What came of the scores `given` on a day (unit, probability) by the version; `units` are those to judge it by.
+
+    See `target.judged` for the units, and `over` for whether the day can be judged at all.
+    """
+    found = outcomes(engine, units, version.key, given)
     return readings(version, found, day) if found.rows else [_none(day)]
 
 
@@ -92,6 +97,53 @@ def outcomes(engine: Engine, units: Any, key: str, given: Any) -> Outcomes:
     events = np.array([int(row["events"]) for row in rows], dtype=np.int64)
     every = np.array([row["rows"] for row in rows], dtype=np.int64)
     return Outcomes(np.array([row["chance"] for row in rows], dtype=np.float64), events, every - events)
+
+
+def by_rule(engine: Engine, units: Any, key: str, given: Any, codes: Sequence[str]) -> dict[str, Counted]:
+    """Of the units that have a score: how many each rule hit, and hit right. A unit's reasons are the rules that hit it."""
+    scored = given.filter(given["probability"].notnull())
+    hit = {
+        code: reduce(or_, ((scored[reason] == code).fill_null(False) for reason in REASON_COLUMNS)) for code in codes
+    }
+    marked = scored.select(_unit="unit", **hit)
+    both = units.inner_join(marked, units[key] == marked["_unit"])
+    asked = {"rows": both.count(), "base": both[EVENT].sum()}
+    for code in codes:
+        asked |= {f"{code}_hits": both[code].sum(), f"{code}_events": (both[code] & both[EVENT]).sum()}
+    found = {name: int(number or 0) for name, number in engine.rows(both.aggregate(**asked))[0].items()}
+    return {
+        code: Counted(found["rows"], found["base"], found[f"{code}_hits"], found[f"{code}_events"]) for code in codes
+    }
+
+
+VERDICTS = {
+    HOLDS: (Level.OK, Act.NOTHING), WATCH: (Level.WATCH, Act.WAIT), DECAYED: (Level.ACT, Act.DROP),
+}  # fmt: skip
+
+
+def rule_readings(version: Version, by_date: Mapping[date, Mapping[str, Counted]]) -> list[Reading]:
+    """Each rule on each day, its precision with its interval; the verdict over the latest days stands with the last."""
+    asked = Hits(**version.content["defined"]["rules"])
+    days, told = sorted(by_date), []
+    for place, rule in enumerate(version.content["rules"]):
+        code = rule["code"]
+        found = judged_rule(code, [(day, by_date[day][code]) for day in days], asked, rule["hit_rate"])
+        for day in days:
+            reading = _rule(code, place, day, rule["precision"], by_date[day][code])
+            if day == days[-1]:
+                level, act = VERDICTS[found.verdict]
+                zh, en = f"规则“{rule['zh']}”：{found.zh}", f"rule “{rule['en']}”: {found.en}"
+                reading = replace(reading, level=level, act=act, reason_zh=zh, reason_en=en)
+            told.append(reading)
+    return told
+
+
+def _rule(code: str, place: int, day: date, before: float, found: Counted) -> Reading:
+    low, high = found.interval
+    return Reading(
+        Kind.RULE, day, subject=code, place=place, value=found.precision if found.hits else None, reference=before,
+        low=low if found.hits else None, high=high if found.hits else None, rows_reference=found.rows, rows_now=found.hits,
+    )  # fmt: skip
 
 
 def _none(day: date) -> Reading:

@@ -12,15 +12,15 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from backbook.expressions import Names, Type, parse
+from backbook.expressions import Type
 from backbook.score import formula
 from backbook.score.content import content
 from backbook.score.counting import Codes, Grid
 from backbook.score.definition import Score
 from backbook.score.look import Seen, look
-from backbook.score.reference import reference
+from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
-from backbook.score.target import ROW, Sample
+from backbook.score.target import Sample
 from backbook.score.warning import Mined, Rows, Rule, mine
 
 # So many columns are fetched in one go.
@@ -39,18 +39,13 @@ def train_rules(score: Score, sample: Sample) -> Version | Unavailable:
     read = {literal.feature for rule in mined.rules for literal in rule.literals}
     features = [name for name in score.features if name.name in read]
     probability = step("probability", Type.NUMBER, _probability(mined))
-    said = parse(probability["text"], Names("score", features), expect=Type.NUMBER).ibis(sample.table)
-    chances = sample.engine.arrow(sample.table.order_by(ROW).select(said=said))["said"].to_numpy()
     grade = step("grade", Type.TEXT, formula.grade(score.grades, "probability"))
-    return Version(
-        content(score, sample, [probability, grade], _figures(mined), features, ["scipy"])
-        | {
-            "reason_keys": _keys(mined.rules),
-            "reasons": [{"code": rule.code, "zh": rule.zh, "en": rule.en} for rule in mined.rules],
-            "rules": [rule.canonical() for rule in mined.rules],
-            "reference": reference(score, sample, [seen.by_name[name.name] for name in features], chances),
-        }
-    )
+    said = content(score, sample, [probability, grade], _figures(mined), features, ["scipy"]) | {
+        "reason_keys": _keys(mined.rules),
+        "reasons": [{"code": rule.code, "zh": rule.zh, "en": rule.en} for rule in mined.rules],
+        "rules": [rule.canonical() for rule in mined.rules],
+    }
+    return Version(referred(said, score, sample, seen, features))
 
 
 def rows_of(sample: Sample, seen: Seen) -> Rows:

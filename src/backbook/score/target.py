@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbook.customer.passes import IBIS
 from backbook.customer.window import month_start
 from backbook.engine import Engine
 from backbook.expressions import Expression
@@ -243,6 +244,8 @@ def _with_features(score: Score, engine: Engine, book: Book, days: Sequence[date
         features = book.profile(score.grain, day, frozenset(names), units.select(score.key))
         features = features.select(_unit=features[score.key], **{name: features[name] for name in names})
         of_day = engine.cached(units.left_join(features, units[score.key] == features["_unit"]).drop("_unit"))
+        # The engine may hold a small whole number narrowly on one day and widely on another.
+        of_day = of_day.cast({name.name: IBIS[name.type] for name in score.features})
         found = of_day if found is None else found.union(of_day)
     return found
 

@@ -22,7 +22,7 @@ from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
-from backbook.score.reference import reference
+from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative
 from backbook.score.stability import steady
@@ -46,7 +46,6 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         judged = Judged(score, sample, seen)
         card, chances = judged.card(), judged.chances()
         found = figures(score, sample, chances, judged.chances_out_of_time)
-        given = judged.given(card)
     if not card.characteristics:
         return Unavailable("score", score.id, NOTHING)
     keys, listed = formula.reason_keys(card)
@@ -55,15 +54,13 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         step("probability", Type.NUMBER, formula.probability(card, "points")),
         step("grade", Type.TEXT, formula.grade(score.grades, "probability")),
     ]
-    return Version(
-        content(score, sample, steps, found, [one.name for one in card.characteristics])
-        | {
-            "reason_keys": keys,
-            "reasons": [reason(one, bin) for one, bin in listed],
-            "card": card_content(card, constant_or_left(seen, card)),
-            "reference": reference(score, sample, [seen.by_name[one.name.name] for one in card.characteristics], given),
-        }
-    )
+    used = [one.name for one in card.characteristics]
+    said = content(score, sample, steps, found, used) | {
+        "reason_keys": keys,
+        "reasons": [reason(one, bin) for one, bin in listed],
+        "card": card_content(card, constant_or_left(seen, card)),
+    }
+    return Version(referred(said, score, sample, seen, used))
 
 
 class Judged:
@@ -118,25 +115,23 @@ class Judged:
         intercept, slope = correction(self.odds, self.sample.target)
         return self._fit(range(self.score.folds), self.days).calibrated(intercept, slope)
 
-    def given(self, card: Card) -> Floats:
-        """The chances that this card gives to all rows, as it will give them to the book."""
-        return card.chances(card.points(self.codes, self.every))
-
     def chances(self) -> Floats:
         """Of every row, by a card that had not seen it."""
-        return self._chances(self.cards, self.odds, self.every)
+        return self._chances(self.cards, self.odds, self.every, self.every)
 
     def chances_out_of_time(self) -> Floats:
-        """Of the last date's rows, by cards taught on earlier dates and by other people; not a number elsewhere."""
-        asked = self.every[self.sample.day == len(self.sample.observed) - 1]
-        cards, odds = self.out_of_fold(self.days[:-1], asked)
-        return self._chances(cards, odds, asked)
+        """Of the last date's rows, by cards taught and corrected on earlier dates, by other people; not a number elsewhere."""
+        last = self.sample.day == len(self.sample.observed) - 1
+        cards, odds = self.out_of_fold(self.days[:-1], self.every)
+        return self._chances(cards, odds, self.every[last], self.every[~last])
 
-    def _chances(self, cards: Sequence[Card], odds: Floats, rows: npt.NDArray[Any]) -> Floats:
-        """Chances of the rows, each by the card of its fold, corrected as the other folds say."""
+    def _chances(
+        self, cards: Sequence[Card], odds: Floats, asked: npt.NDArray[Any], taught: npt.NDArray[Any]
+    ) -> Floats:
+        """Chances of the rows asked, each by the card of its fold, corrected as the taught rows of other folds say."""
         target, fold, chances = self.sample.target, self.sample.fold, np.full(len(self.every), np.nan)
         for number, card in enumerate(cards):
-            here, others = rows[fold[rows] == number], rows[fold[rows] != number]
+            here, others = asked[fold[asked] == number], taught[fold[taught] != number]
             corrected = card.calibrated(*correction(odds[others], target[others]))
             chances[here] = corrected.chances(corrected.points(self.codes, here))
         return chances

@@ -24,7 +24,7 @@ from backbook.score.definition import Score
 from backbook.score.explain import standing_reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
-from backbook.score.reference import reference
+from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.stability import steady
 from backbook.score.target import Sample
@@ -37,7 +37,7 @@ Wholes = npt.NDArray[np.int64]
 UNASKED = "no tree asks for it"
 # A forest stopped early says less than it knows, so its odds may be stretched further than those of a card.
 STRETCH = (0.05, 4.0)
-# Two folds are asked while settings are chosen: all five took more than twice as long and chose no better.
+# So many folds are asked while settings are chosen; the figures ask all of them.
 ASKED_FOLDS = 2
 # What a forest gains on rows it had not seen must exceed this many standard errors over folds, or it says nothing.
 SURE = 2.0
@@ -60,6 +60,8 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
     forest = judged.forest(codings)
     used = [one.name for one in forest.codings]
     said = content(score, sample, steps(score), found, used, ["lightgbm"])
+    # Trees know the rows that taught them: a new row gets a chance such as these rows got out of fold.
+    said = referred(said, score, sample, seen, used, chances)
     return Version(
         said
         | {
@@ -71,7 +73,6 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
                 *({"feature": one.name.name, "why": UNASKED} for one in codings if one.name not in used),
             ],
             "reasons": [standing_reason(one.name, standing) for one in forest.codings for standing in one.standings],
-            "reference": reference(score, sample, [seen.by_name[name.name] for name in used], chances),
         }
     )
 

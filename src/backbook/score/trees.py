@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
-# Small steps; early stopping finds how many. Smaller ones took longer and ranked no better on the public books.
+# Small steps; early stopping finds how many. On Taiwan's clients .02 took longer and ranked no better within the error.
 RATE = 0.03
 # Rounds without a better validation after which growing stops.
 PATIENCE = 50
@@ -37,7 +37,7 @@ RIDGE = 5.0
 SHARE, LEAST_ROWS = 0.004, 20
 # Reasons of a leaf are listed by all ways of agreeing with its path: 2 to the power of this at most.
 DEPTH = 10
-# Fewer values than these are binned and added up sooner by one thread than by several that wait for one another.
+# Samples with fewer values than these are not worth that threads wait for one another.
 WORTH_THREADS = 2_000_000
 # One seed for whatever LightGBM draws; it is never searched.
 SEED = 1

@@ -24,7 +24,7 @@ from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
 from backbook.score.quality import quality
-from backbook.score.reference import reference
+from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card
 from backbook.score.target import EVENT, FIRST, Sample
@@ -47,19 +47,12 @@ def train_two_stage(score: Score, sample: Sample) -> Version | Unavailable:
         judged = [Judged(score, each, looked) for each, looked in zip(samples, seen, strict=True)]
         cards = [each.card() for each in judged]
         whole = _Whole(score, sample, judged)
-        chances = whole.chances()
-        found = figures(score, sample, chances, whole.chances_out_of_time)
+        found = figures(score, sample, whole.chances(), whole.chances_out_of_time)
         found["one_stage"] = _one_stage(score, sample)
     lacking = [stage for stage, card in zip(STAGES, cards, strict=True) if not card.characteristics]
     if lacking:
         return Unavailable("score", score.id, f"{NOTHING} ({' and '.join(lacking)} stage)")
-    used = {one.name.name: looked.by_name[one.name.name] for card, looked in zip(cards, seen, strict=True)
-            for one in card.characteristics}  # fmt: skip
-    # Of a feature in both stages the bands are those of the first: that is the whole population.
-    banded = [seen[0].by_name.get(name, tally) for name, tally in used.items()]
-    return Version(
-        _content(score, sample, cards, seen, found) | {"reference": reference(score, sample, banded, chances)}
-    )
+    return Version(_content(score, sample, cards, seen, found))
 
 
 def _first(sample: Sample) -> Sample:
@@ -88,15 +81,15 @@ class _Whole:
         self.first, self.second = judged
 
     def chances(self) -> Floats:
-        return self.first.chances() * self._second(self.second.cards, self.second.odds)
+        return self.first.chances() * self._second(self.second.cards, self.second.odds, self.second.every)
 
     def chances_out_of_time(self) -> Floats:
-        earlier = self.second.days[:-1]
-        cards, odds = self.second.out_of_fold(earlier, self.second.every)
-        return self.first.chances_out_of_time() * self._second(cards, odds)
+        cards, odds = self.second.out_of_fold(self.second.days[:-1], self.second.every)
+        earlier = np.flatnonzero(self.second.sample.day < len(self.sample.observed) - 1)
+        return self.first.chances_out_of_time() * self._second(cards, odds, earlier)
 
-    def _second(self, cards: Sequence[Card], odds: Floats) -> Floats:
-        """The second stage's chance of every row, also of those who did not pass the first."""
+    def _second(self, cards: Sequence[Card], odds: Floats, taught: npt.NDArray[Any]) -> Floats:
+        """The second stage's chance of every row, also of those who did not pass the first, corrected by rows of `taught`."""
         codes: dict[str, Any] = {}
         names = sorted({one.name.name for card in cards for one in card.characteristics})
         if names:
@@ -104,7 +97,7 @@ class _Whole:
             codes = {name: self.second.seen.by_name[name].grid.codes(columns[name]) for name in names}
         passed, found = self.second.sample, np.full(len(self.sample.target), np.nan)
         for number, card in enumerate(cards):
-            others = passed.fold != number
+            others = taught[passed.fold[taught] != number]
             corrected = card.calibrated(*correction(odds[others], passed.target[others]))
             rows = np.flatnonzero(self.sample.fold == number)
             found[rows] = corrected.chances(corrected.points(codes, rows))
@@ -139,7 +132,7 @@ def _content(
         step("grade", Type.TEXT, formula.grade(score.grades, "probability")),
     ]
     used = [one.name for card in cards for one in card.characteristics]
-    return content(score, sample, steps, found, used) | {
+    said = content(score, sample, steps, found, used) | {
         "reason_keys": keys,
         "reasons": reasons,
         "stages": {
@@ -147,6 +140,8 @@ def _content(
             for stage, card, looked in zip(STAGES, cards, seen, strict=True)
         },
     }
+    # Everybody stands in the first stage, so its counts are those of all rows.
+    return referred(said, score, sample, seen[0], used)
 
 
 def _of_stage(stage: str, found: dict[str, str]) -> dict[str, str]:

@@ -120,7 +120,8 @@ def measure(
 
     `at` is the last month-end or another whose state was kept: the one a year before the end of the first simulation, and
     those of later steps. Chance of default, closing and silence within twelve months as shares of `replays` futures; the effect of each offer,
-    limit and price step on each customer; the best policy and the best rule. Returns the figures of merit.
+    limit and price step on each customer; the best policy and the best rule. Without `effect_replays` only the shares.
+    Returns the figures of merit.
     """
     folder = Path(directory)
     settings = _issuer(folder)
@@ -134,6 +135,10 @@ def measure(
         *_living(settings, numbers_of(settings, first, end), folder, part, month), month, accounts
     )
     likely = futures.likely(world, state, month, replays, on_progress)
+    if not effect_replays:
+        with Delivery(folder / "truth") as true:
+            truth.likely(true, world, month, likely)
+        return truth.figures_of_risk(likely)
     effects = futures.effects(world, state, month, effect_replays, on_progress)
     best = policy.best(effects, policy.seen(world, state, month))
     with Delivery(folder / "truth") as true:

@@ -121,6 +121,16 @@ def effects(delivery: Delivery, world: World, month: Month, found: Effects, best
     delivery.parquet(f"effect_{month.end:%Y%m%d}", columns)
 
 
+def figures_of_risk(found: Likely) -> dict[str, Any]:
+    """How many were lived on, and how well the chance of default ranks."""
+    return {
+        "accounts": int(found.at_risk.sum()),
+        "futures": found.futures,
+        "pd_mean": float(found.default[found.at_risk].mean()),
+        "pd_auc": found.ranks,
+    }
+
+
 def figures(found: Likely, treated: Effects, best: Best) -> dict[str, Any]:
     """The figures of merit by which the issuer's difficulty is held (DESIGN 8)."""
     who = treated.possible
@@ -131,11 +141,7 @@ def figures(found: Likely, treated: Effects, best: Best) -> dict[str, Any]:
         asked = asked[asked != 0]
         lifts[treated.treatments[place]] = float(asked.mean()) if len(asked) else float("nan")
         harmed[treated.treatments[place]] = float((asked < 0).mean()) if len(asked) else float("nan")
-    return {
-        "accounts": int(found.at_risk.sum()),
-        "futures": found.futures,
-        "pd_mean": float(found.default[found.at_risk].mean()),
-        "pd_auc": found.ranks,
+    return figures_of_risk(found) | {
         "lift": lifts,
         "harmed": harmed,
         "oracle": best.policy,

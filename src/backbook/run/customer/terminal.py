@@ -130,7 +130,7 @@ def reason(found: Mapping[str, Any]) -> str:
     if found["direction"] is None:
         return str(found["text"])
     arrow = {RAISES: "↑", LOWERS: "↓"}.get(found["direction"], "")
-    size = "" if found["size"] is None else f" {found['size']:+.1f} {found['unit']}"
+    size = "" if found["size"] is None else f" {found['size']:+.3g} {found['unit']}"
     return f"{found['text']} ({arrow}{size})"
 
 

@@ -85,6 +85,7 @@ TEXTS: dict[str, Text] = {
     "value": Text("分值", "Value"),
     "reasons": Text("原因", "Reasons"),
     "points": Text("分", "points"),
+    "log_odds": Text("对数优势", "log odds"),
     "strategy": Text("策略", "Strategy"),
     "action": Text("处置", "Action"),
     "blocked": Text("拦截", "Blocked"),

@@ -18,6 +18,7 @@ from backbook.run.scores import figures
 from backbook.run.scores.here import Here
 from backbook.run.scores.seen import Seen, seen
 from backbook.score import registry
+from backbook.score.apart import by_standing
 from backbook.score.definition import Score
 from backbook.score.reading import Columns, read_scores
 from backbook.score.registry import Standing, Unavailable, Version
@@ -26,7 +27,7 @@ from backbook.workspace import Workspace
 
 @dataclass(frozen=True)
 class OnRows:
-    """Figures on the rows of one day; `later` where the version had not seen them."""
+    """Figures on the rows of one day; `later` where the version had not seen them. `moved`: how trees use their features."""
 
     day: date
     later: bool
@@ -34,6 +35,7 @@ class OnRows:
     grades: list[dict[str, Any]]
     segments: list[dict[str, Any]]
     fairness: dict[str, Any]
+    moved: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def card(workspace: Workspace, name: str) -> Card:
             if isinstance(rows, Unavailable):
                 needs = rows.needs
             else:
-                on_rows = _on_rows(rows, version, score)
+                on_rows = _on_rows(here, rows, version, score)
     except NotAllowed as refused:
         needs = str(refused)
     grain = str(version.content["grain"])
@@ -103,7 +105,7 @@ def _as_it_was(here: Here, version: Version, defined: Mapping[str, Any]) -> Scor
     return found[0]
 
 
-def _on_rows(rows: Seen, version: Version, score: Score) -> OnRows:
+def _on_rows(here: Here, rows: Seen, version: Version, score: Score) -> OnRows:
     return OnRows(
         rows.day,
         rows.later,
@@ -111,4 +113,5 @@ def _on_rows(rows: Seen, version: Version, score: Score) -> OnRows:
         figures.by_grade(rows, version),
         figures.by_segment(rows, version),
         figures.fairness(rows, version, score),
+        by_standing(version, here.engine, rows.table) if version.has_trees else [],
     )

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backbook.customer.audience import wilson
 from backbook.outcome.figures import Text
 from backbook.run.scores.seen import Group, Seen
 from backbook.score.definition import Score
-from backbook.score.fairness import LEAST_UNITS, Cell, favourable, judged, wilson
+from backbook.score.fairness import LEAST_UNITS, Cell, favourable, judged
 from backbook.score.quality import auc, quality
 from backbook.score.registry import Version
 

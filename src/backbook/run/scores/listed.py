@@ -9,11 +9,8 @@ from typing import Any
 
 from backbook.run.scores.here import Here
 from backbook.score import registry
+from backbook.score.monitor import TABLE, Kind, Level
 from backbook.workspace import Workspace
-
-# The table of the watch, where a run has walked it; its worst level is told.
-WATCH = "score_watch"
-LEVELS = ("ok", "wait", "watch", "act")
 
 
 def listed(workspace: Workspace, *, as_of: date | None = None) -> list[dict[str, Any]]:
@@ -33,20 +30,11 @@ def listed(workspace: Workspace, *, as_of: date | None = None) -> list[dict[str,
     return rows
 
 
-def _watched(here: Here) -> Mapping[str, str]:
+def _watched(here: Here) -> Mapping[str, Level]:
     """The worst level of each version on the last day that was watched."""
-    manifest = here.head.manifest(WATCH)
+    manifest = here.head.manifest(TABLE)
     days = [part for part in manifest.parts() if part <= here.as_of.isoformat()] if manifest else []
     if not days:
         return {}
-    rows = here.engine.parquet(here.head.files(WATCH, part=max(days))).select("version", "level").distinct()
-    found: dict[str, str] = {}
-    for row in here.engine.rows(rows):
-        before = found.get(row["version"])
-        if before is None or _place(row["level"]) > _place(before):
-            found[row["version"]] = row["level"]
-    return found
-
-
-def _place(level: str) -> int:
-    return LEVELS.index(level) if level in LEVELS else len(LEVELS)
+    rows = here.engine.parquet(here.head.files(TABLE, part=max(days))).filter(lambda row: row.kind == Kind.WHOLE)
+    return {row["version"]: Level(row["level"]) for row in here.engine.rows(rows.select("version", "level"))}

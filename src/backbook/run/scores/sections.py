@@ -13,7 +13,6 @@ from backbook.outcome.figures import Text
 from backbook.outcome.numbers import UNKNOWN, number, share
 from backbook.run.scores.card import Card
 from backbook.score import fairness
-from backbook.score.apart import characteristics
 from backbook.score.definition import RULES, TREES, TWO_STAGE
 
 STATUSES = {
@@ -59,7 +58,7 @@ WHY = {
 # A limit is named from here on: events; AUC and KS that look like a leak; the spread of folds; what is lost out of time;
 # the calibration error; the share of one characteristic in all information.
 FEW_EVENTS, SUSPECT_AUC, SUSPECT_KS, WIDE_FOLDS, LOST_LATER, LOOSE, HEAVY = 300, 0.90, 0.75, 0.04, 0.03, 0.02, 0.5
-MOST_BESIDE = 5
+MOST_BESIDE, MOST_DRAWN = 5, 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Block:
     @property
     def beside(self) -> bool:
         """Whether the table is narrow enough to stand beside the picture."""
-        return self.chart is not None and self.table is not None and len(self.table.heads) <= MOST_BESIDE
+        return self.chart is not None and self.table is not None and len(self.table.heads) < MOST_BESIDE
 
 
 @dataclass(frozen=True)
@@ -405,11 +404,10 @@ class Writing:
         say, content = self.say, self.content
         blocks: list[Block] = []
         if "card" in content:
-            blocks += self._card(content["card"], "")
+            blocks += self._card(content["card"], "", "")
         for stage, found in content.get("stages", {}).items():
-            blocks += self._card(
-                found, say("第一阶段", "First stage") if stage == "first" else say("第二阶段", "Second stage")
-            )
+            title = say("第一阶段", "First stage") if stage == "first" else say("第二阶段", "Second stage")
+            blocks += self._card(found, f".{stage}", f"{title} · ")
         if "trees" in content:
             blocks += self._trees()
         if "rules" in content:
@@ -427,9 +425,8 @@ class Writing:
         twin = why.removeprefix("says what ").removesuffix(" says")
         return f"与 {self.feature(twin)} 信息重复" if twin != why else WHY.get(why, why)
 
-    def _card(self, card: Mapping[str, Any], stage: str) -> list[Block]:
+    def _card(self, card: Mapping[str, Any], stage: str, prefix: str) -> list[Block]:
         say = self.say
-        prefix = f"{stage} · " if stage else ""
         ordered = sorted(card["characteristics"], key=lambda one: -one["information"])
         drawn = [
             {"feature": self.names.get(one["name"], one["name"]), "information": one["information"]} for one in ordered
@@ -451,25 +448,22 @@ class Writing:
             say(f"起始分 {card['start']}；总分为起始分与各项得分之和", f"Start {card['start']}; a customer's points are the start and the points of each characteristic."),
         )]  # fmt: skip
         for one in ordered:
-            blocks.append(Block(f"{prefix}{self.names.get(one['name'], one['name'])}", self._bins(one), folded=True))
+            blocks.append(
+                Block(f"{prefix}{self.names.get(one['name'], one['name'])}", self._bins(one, stage), folded=True)
+            )
         return blocks
 
     def _direction(self, direction: str) -> str:
         words = {"up": Text("越高风险越高", "more, likelier"), "down": Text("越高风险越低", "more, less likely")}
         return self.text(words, direction)
 
-    def _bins(self, one: Mapping[str, Any]) -> Table:
+    def _bins(self, one: Mapping[str, Any], stage: str) -> Table:
         say = self.say
-        part = next(
-            each
-            for each in characteristics(self.card.version)
-            if each.name.name == one["name"] and len(each.bins) == len(one["bins"])
-        )
         rows = []
         for place, bin in enumerate(one["bins"]):
             rows_in = bin["events"] + bin["others"]
             rows.append([
-                self.card.version.reason(f"{one['name']}:{place + 1}{part.stage}", self.language), str(bin["points"]), self.count(rows_in),
+                self.card.version.reason(f"{one['name']}:{place + 1}{stage}", self.language), str(bin["points"]), self.count(rows_in),
                 self.count(bin["events"]), self.share(bin["events"] / rows_in if rows_in else None), self.number(bin["evidence"], 3),
             ])  # fmt: skip
         heads = [
@@ -492,18 +486,38 @@ class Writing:
         }
         facts = [[self.text(words, key), f"{value:g}"] for key, value in grown.items()]
         blocks = [Block(say("生长", "How they grew"), Table(["", ""], facts, frozenset({1})))]
-        found = content.get("importance") or []
+        found = self.card.on_rows.moved if self.card.on_rows else []
         if found:
-            rows = [[self.feature(row["feature"]), self.number(row["size"], 4)] for row in found]
             drawn = [
                 {"feature": self.names.get(row["feature"], row["feature"]), "information": row["size"]}
-                for row in found[:20]
+                for row in found[:MOST_DRAWN]
             ]
-            heads = [say("特征", "Feature"), say("平均绝对贡献（对数优势）", "Mean absolute contribution (log odds)")]
+            rows = [
+                [self.feature(row["feature"]), self.number(row["size"], 4), self._standings(row["standings"])]
+                for row in found
+            ]
+            heads = [
+                say("特征", "Feature"),
+                say("平均绝对贡献", "Mean absolute contribution"),
+                say("取值所处位置与平均贡献", "Where its values stand, and the mean contribution there"),
+            ]
+            note = say(
+                "贡献以对数优势计，正数提高概率", "Contributions are in log odds; above zero they raise the chance."
+            )
             blocks.append(
-                Block(say("重要性", "Importance"), Table(heads, rows, frozenset({1})), ("information", drawn))
+                Block(
+                    say("重要性与方向", "Importance and direction"),
+                    Table(heads, rows, frozenset({1})),
+                    ("information", drawn),
+                    note,
+                )
             )
         return blocks
+
+    def _standings(self, standings: Sequence[Mapping[str, Any]]) -> str:
+        return "; ".join(
+            f"{self.card.version.reason(each['code'], self.language)} {each['mean']:+.3f}" for each in standings
+        )
 
     def _rules(self) -> list[Block]:
         say, rules = self.say, self.content["rules"]

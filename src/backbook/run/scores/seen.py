@@ -67,6 +67,8 @@ class Seen:
     groups: Sequence[tuple[Group, Sequence[str | None]]]
     protected: Sequence[tuple[Group, Sequence[str | None]]]
     lacking: Sequence[Text]
+    # The rows themselves, kept in the engine.
+    table: Any
 
 
 def seen(here: Here, score: Score, versions: Sequence[Version]) -> Seen | Unavailable:
@@ -115,6 +117,7 @@ def seen(here: Here, score: Score, versions: Sequence[Version]) -> Seen | Unavai
             if each.column in placed or each.column in asked
         ],
         lacking=_lacking(protected, placed),
+        table=table,
     )
 
 

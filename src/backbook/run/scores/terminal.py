@@ -22,6 +22,7 @@ SWAP = {
     "in": "enter the highest",
     "neither": "neither among the highest",
 }
+UNITS = {"points": "points", "log_odds": "log odds"}
 MOST_ROWS = 25
 
 
@@ -113,21 +114,21 @@ def _of_book(found: OfBook, language: str) -> Lines:
     title = f"What moves {found.version.id} on {found.as_of}"
     table = table_of(title, "feature", "mean size", *(f"reason {place}" for place in range(1, REASONS + 1)))
     for row in found.rows:
-        size = UNKNOWN if row["size"] is None else f"{row['size']:.1f}"
+        size = UNKNOWN if row["size"] is None else f"{row['size']:.3g}"
         table.add_row(row[language], size, *(f"{share:.1%}" for share in row["shares"]))
     return [table]
 
 
 def _of_unit(found: OfUnit, language: str) -> Lines:
     whole = found.explained
-    total = "" if whole.total is None else f" · {whole.total:g}"
-    base = "" if whole.base is None else f" (on average {whole.base:.1f})"
+    total = "" if whole.total is None else f" · {whole.total:.4g} {UNITS[whole.unit]}"
+    base = "" if whole.base is None else f" (on average {whole.base:.4g})"
     lines: Lines = [f"{found.unit} · {found.version.id} on {found.as_of} · {found.grade or 'not scored'}{total}{base}"]
     if not whole.reasons:
         return [*lines, "Nothing moved it." if found.grade else "Outside the population: the score was never asked."]
     table = table_of("Reasons, the farthest first", "reason", "the chance", "size")
     for each in whole.reasons:
-        size = UNKNOWN if each.size is None else f"{each.size:+.1f} {each.unit}"
+        size = UNKNOWN if each.size is None else f"{each.size:+.3g} {UNITS[each.unit]}"
         table.add_row(getattr(each, language), "↑" if each.direction == RAISES else "↓" if each.size else UNKNOWN, size)
     return [*lines, table]
 
