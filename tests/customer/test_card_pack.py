@@ -113,7 +113,7 @@ def test_every_tag_and_segment_of_the_pack_gives_a_column_in_the_order_of_readin
 ) -> None:
     assert len(frozen.tags) >= 80 and len(frozen.segments) >= 12
     links = [link for link in frozen.order if link.kind != "score"]
-    profile = extended(build(frozen.features, [], book, AS_OF), frozen.order, frozen, {})
+    profile = extended(build(frozen.features, [], book, AS_OF), frozen.order, frozen, {}, engine)
     for link in links:
         if link.kind == "cluster":
             continue
@@ -126,8 +126,8 @@ def test_every_tag_and_segment_of_the_pack_gives_a_column_in_the_order_of_readin
     assert stages.keys() == {"a", "b"}
 
 
-def test_the_pack_has_about_150_features_and_each_is_read_by_something(frozen: Frozen) -> None:
-    assert 150 <= len(frozen.features) <= 220
+def test_the_pack_has_about_230_features_and_each_is_read_by_something(frozen: Frozen) -> None:
+    assert 200 <= len(frozen.features) <= 260
     nodes, edges = graph(frozen)
     read = {key for reads in edges.values() for key in reads}
     assert [key for key, node in nodes.items() if node.kind == "feature" and key not in read] == []
@@ -209,7 +209,8 @@ def test_every_outcome_of_the_pack_compiles_and_is_not_a_feature(
 ) -> None:
     found, faults = read_outcomes([item for item in items if item.kind == "outcome"], TABLES)
     assert not faults
-    sql = ibis.to_sql(outcomes(found, [], book, date(2025, 6, 30), AS_OF), dialect="pyspark")
-    assert all(f"`{one.id}`" in sql for one in found)
+    for grain in (ACCOUNT, CUSTOMER):
+        sql = ibis.to_sql(outcomes(found, [], book, date(2025, 6, 30), AS_OF, grain=grain), dialect="pyspark")
+        assert all(f"`{one.id}`" in sql for one in found if one.grain in (grain, "both"))
     assert not {one.id for one in found} & {one.id for one in features}
     assert not any(one.id in profile_names(ACCOUNT, features) for one in found)
