@@ -6,8 +6,8 @@ has put it.
 
 `bank`: the shipped response score, taught by all that was known on 2009-05-31 (calls of May 2008 to April 2009, rows up
 to 30,430 of 41,188) and judged on the last fifth of the file, rows 32,950 on, which it has not seen. Every choice is made
-by the product within those months. `bank_alarm` is what the watch says at the ends of the months after it. Peers are LightGBM and scikit-learn's boosting as they come, taught by all of the
-first four fifths. None has the call's duration.
+by the product within those months. Peers are LightGBM and scikit-learn's boosting as they come, taught by all of the first
+four fifths. None has the call's duration. `bank_alarm` is what the watch says at the ends of the months after it.
 
 `issuer`: 50,000 made-up customers and 36 months, whose true chances are known: the share of 200 futures of at least 5,000
 accounts. Two scores are taught (default and closing within twelve months, by trees over all that the bank knows) and held
