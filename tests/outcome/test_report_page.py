@@ -123,7 +123,9 @@ def read_today() -> list[Reading]:
         for day, value in zip((june, july), values, strict=True)
     ]  # fmt: skip
     bands = [
-        Reading(Kind.PSI_BAND, AS_OF, subject=band, place=place, value=value, reference=0.5, rows_reference=12, rows_now=12)
+        Reading(
+            Kind.PSI_BAND, AS_OF, subject=band, place=place, value=value, reference=0.5, rows_reference=12, rows_now=12
+        )
         for place, (band, value) in enumerate([("≤ 0.1", 0.2), ("> 0.1", 0.7), ("missing", 0.1)])
     ]
     return [
@@ -236,7 +238,10 @@ def test_every_key_that_the_page_asks_for_exists() -> None:
 
 
 def test_a_score_tells_what_the_watch_read_of_it(full: Figures) -> None:
-    for language, words in (("en", ("act", "the KS fell", "stop deciding by it")), ("zh", ("需处理", "KS 下降", "停止用于决策"))):
+    for language, words in (
+        ("en", ("act", "the KS fell", "stop deciding by it")),
+        ("zh", ("需处理", "KS 下降", "停止用于决策")),
+    ):
         head, *blocks = next(each for each in page.sections(full, language) if each.id == "scores").blocks
         level = head.tiles[-1]
         assert (level.value, level.made_of) == words[:2] and level.alert.startswith(words[2]) and level.alert_level == 3

@@ -67,6 +67,17 @@ def test_what_takes_points_raises_the_chance_and_the_farthest_comes_first(engine
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_where_more_points_mean_more_events_what_gives_points_raises_the_chance(engine: Engine) -> None:
+    more = score(features=["utilisation", "late"], points={"more": "events"})
+    found = make(more, engine, AS_OF, PaperBook(engine, rows(3000)))
+    assert isinstance(found, Version)
+    row = engine.rows(engine.table(arrow(rows(1))))[0]
+    often, never = (explain_one(found, row | {"late": times}) for times in (4, 0))
+    late = [next(each for each in one.reasons if each.feature == "late") for one in (often, never)]
+    assert [each.direction for each in late] == [RAISES, LOWERS] and late[0].size > 0 > late[1].size
+    assert "Times late is high" in letter(often.reasons, "en")
+
+
 def test_a_letter_says_no_figure_and_never_a_protected_column(engine: Engine, version: Version) -> None:
     seen = 0
     for row in engine.rows(engine.table(arrow({**rows(100, seed=6), "sex": [1] * 100}))):
@@ -120,3 +131,19 @@ def test_trees_say_how_they_use_a_feature(engine: Engine, trees: Version) -> Non
     found = {row["feature"]: row for row in by_standing(trees, engine, engine.table(arrow(rows(500, seed=8))))}
     mean = {each["code"]: each["mean"] for each in found["utilisation"]["standings"]}
     assert mean["utilisation:high"] > 0 > mean["utilisation:low"]
+
+
+def test_a_letter_about_a_warning_rule_names_what_it_looks_at_and_no_protected_column(version: Version) -> None:
+    rule = {"code": "rule_1", "text": "utilisation > 0.9 and sex = 1", "zh": "额度使用率高于 0.9且性别为 1", "en": "…"}
+    content = {
+        **version.content,
+        "rules": [rule],
+        "reasons": [rule],
+        "method": "rules",
+        "reason_keys": ["10000 * 1 + 9999"],
+    }
+    del content["card"]
+    row = {name.name: None for name in version.columns} | {"utilisation": 0.95, "sex": 1}
+    (reason,) = explain_one(Version(content), row).reasons
+    assert reason.zh == rule["zh"]
+    assert letter([reason], "zh") == ["额度使用率的情况"] and letter([reason], "en") == ["Utilisation"]

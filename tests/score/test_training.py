@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -233,3 +234,14 @@ def test_a_feature_that_is_the_same_for_all_is_left_out_by_name(engine: Engine) 
     assert isinstance(found, Version)
     assert {"feature": "noise", "why": "the same for all"} in found.content["card"]["left_out"]
     assert {name.name for name in OUTCOMES}.isdisjoint(each["name"] for each in found.content["columns"])
+
+
+def test_a_bought_feature_shows_what_it_adds(engine: Engine) -> None:
+    bought = replace(score(), bought=("late", "noise"))
+    found = make(bought, engine, AS_OF, PaperBook(engine, rows(3000)))
+    assert isinstance(found, Version)
+    # Noise is not on the card, so nothing of it is worth its price.
+    (late,) = found.content["bought"]
+    assert late["feature"] == "late" and late["known"] == 1
+    assert late["adds"] == pytest.approx(found.content["quality"]["auc"] - late["auc_without"], abs=1e-6)
+    assert late["adds"] > 0.05

@@ -41,6 +41,8 @@ from backbook.strategy.reading import read_strategies
 from backbook.workspace import Bundle, Workspace
 
 GRAINS = (ACCOUNT, CUSTOMER)
+# The table whose rows a bank pays for.
+BOUGHT = "outside_score"
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def read(workspace: Workspace) -> tuple[Frozen, list[Fault]]:
         purposes=_of_owner_too(uses(features, attributes)),
         dimensions=dimensions(features, attributes),
         gaps=_gaps(outcomes),
+        bought=_bought(features),
     )
     scores, wrong = read_scores(workspace.items("score"), columns)
     faults += wrong
@@ -211,6 +214,15 @@ def _bare(name: str) -> str:
 
 def _of_owner_too(found: Mapping[str, str]) -> dict[str, str]:
     return {**found, **{OWNER + name: each for name, each in found.items()}}
+
+
+def _bought(features: Sequence[Feature]) -> frozenset[str]:
+    """What is measured of vendors' scores, directly or through another feature."""
+    found: set[str] = set()
+    for feature in features:
+        if feature.table == BOUGHT or {_bare(name) for name in feature.reads} & found:
+            found.add(feature.id)
+    return frozenset(_of_owner_too(dict.fromkeys(found, "")))
 
 
 def _gaps(outcomes: Sequence[Feature]) -> dict[str, int]:

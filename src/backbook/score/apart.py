@@ -78,10 +78,18 @@ def explain_one(version: Version, row: Mapping[str, Any]) -> Explained:
 
 
 def _as_given(version: Version, code: str) -> Reason:
-    feature = feature_of(code)
-    text = version.reason(code, "zh"), version.reason(code, "en")
-    letter = ("", "") if feature in declared(version) else text
-    return Reason(code, feature, *text, RAISES, None, "", letter)
+    """A rule that hit. A letter names the facts that it looks at together, without bounds and without protected ones."""
+    said = version.reason(code, "zh"), version.reason(code, "en")
+    texts = [rule["text"] for rule in version.content.get("rules", ()) if rule["code"] == code]
+    read = sorted(frozenset().union(*(parse(text, version.names, expect=Type.YESNO).reads for text in texts)))
+    names = [version.names[name] for name in read if name not in declared(version)]
+    return Reason(code, feature_of(code), *said, RAISES, None, "", _looked_at(names) if names else ("", ""))
+
+
+def _looked_at(names: Sequence[Name]) -> tuple[str, str]:
+    """The facts of a rule as a letter names them."""
+    zh, en = ([getattr(name, language) or name.name for name in names] for language in ("zh", "en"))
+    return f"{'、'.join(zh)}的情况", " and ".join(en) + (" taken together" if len(en) > 1 else "")
 
 
 def letter(reasons: Sequence[Reason], language: str, *, at_most: int = REASONS) -> list[str]:
@@ -111,7 +119,8 @@ def declared(version: Version) -> frozenset[str]:
 class Part:
     """A characteristic of a card as the version keeps it; `place` is the place of the bin in which a row lies.
 
-    `stage` ends its codes where a version has a card for each of two stages.
+    `stage` ends its codes where a version has a card for each of two stages. `toward` is 1 where more points mean more
+    events, else -1.
     """
 
     stage: str
@@ -119,6 +128,7 @@ class Part:
     bins: tuple[Bin, ...]
     points: tuple[int, ...]
     place: Expression
+    toward: int
 
     @property
     def average(self) -> float:
@@ -129,7 +139,7 @@ class Part:
     def reason(self, version: Version, place: int) -> Reason:
         size = self.points[place] - self.average
         code = f"{self.name.name}:{place + 1}{self.stage}"
-        direction = NEITHER if abs(size) < 0.5 else LOWERS if size > 0 else RAISES
+        direction = NEITHER if abs(size) < 0.5 else RAISES if size * self.toward > 0 else LOWERS
         said = version.reason(code, "zh"), version.reason(code, "en")
         written = ("", "") if self.name.name in declared(version) else self.letter(place, said)
         return Reason(code, self.name.name, *said, direction, size, POINTS, written)
@@ -146,7 +156,7 @@ class Part:
         if bin.kind != "range":
             return said if self.name.type in (Type.TEXT, Type.YESNO) else (f"{zh}的状态", f"{en}: its state")
         ranges = [number for number, each in enumerate(self.bins) if each.kind == "range"]
-        best = max(ranges, key=lambda number: self.points[number])
+        best = min(ranges, key=lambda number: self.toward * self.points[number])
         if place == best:
             return zh, en
         return (f"{zh}较高", f"{en} is high") if place > best else (f"{zh}较低", f"{en} is low")
@@ -172,7 +182,8 @@ def _parts(version: Version, stage: str, card: Mapping[str, Any]) -> list[Part]:
             for bin in one["bins"]
         )  # fmt: skip
         place = parse(by_bin(name, bins, range(len(bins))), version.names, expect=Type.WHOLE)
-        found.append(Part(stage, name, bins, tuple(bin["points"] for bin in one["bins"]), place))
+        toward = 1 if card["factor"] < 0 else -1
+        found.append(Part(stage, name, bins, tuple(bin["points"] for bin in one["bins"]), place, toward))
     return found
 
 

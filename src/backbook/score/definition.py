@@ -144,6 +144,8 @@ class Score:
     features: tuple[Name, ...] = ()
     # How they were asked for: a list of names, all, or by dimension; None where they are listed.
     asked: Any = None
+    # Those of its features that are bought: a version tells what each adds.
+    bought: tuple[str, ...] = ()
     declared_protected: tuple[str, ...] = ()
     monotone: Mapping[str, str] = field(default_factory=dict)
     special: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)

@@ -64,7 +64,7 @@ class Columns:
     `protected` columns enter a score only where it declares them. `purposes` says for what the bank may use a
     column (risk, marketing, both, none); a name that it does not hold may be used for anything. `dimensions` says to
     which side of a customer a column belongs. `gaps` are the months between an observation and an outcome's window,
-    for outcomes that have a window.
+    for outcomes that have a window. `bought` columns cost money each time they are fetched.
     """
 
     profile: Mapping[str, Names]
@@ -73,6 +73,7 @@ class Columns:
     purposes: Mapping[str, str] = field(default_factory=dict)
     dimensions: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
+    bought: Collection[str] = ()
 
 
 def read_scores(items: Sequence[Item], columns: Columns) -> tuple[list[Score], list[Fault]]:
@@ -169,6 +170,7 @@ class _Reading:
             "observations": self._observations(),
             "features": features,
             "asked": asked,
+            "bought": tuple(name.name for name in features if name.name in self.columns.bought),
             "declared_protected": declared,
             "monotone": self._monotone(names, features),
             "special": self._special(names, features),

@@ -22,6 +22,7 @@ from backbook.score.definition import Score
 from backbook.score.explain import reason
 from backbook.score.judging import correction, figures
 from backbook.score.look import Seen, look
+from backbook.score.quality import quality
 from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.scorecard import Card, Characteristic, binnings, fit, informative
@@ -46,6 +47,8 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         judged = Judged(score, sample, seen)
         card, chances = judged.card(), judged.chances()
         found = figures(score, sample, chances, judged.chances_out_of_time)
+        adds = [_adds(score, sample, seen, one.name.name, found["auc"]) for one in card.characteristics
+                if one.name.name in score.bought]  # fmt: skip
     if not card.characteristics:
         return Unavailable("score", score.id, NOTHING)
     keys, listed = formula.reason_keys(card)
@@ -59,8 +62,19 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         "reason_keys": keys,
         "reasons": [reason(one, bin) for one, bin in listed],
         "card": card_content(card, constant_or_left(seen, card)),
+        "bought": adds,
     }
     return Version(referred(said, score, sample, seen, used))
+
+
+def _adds(score: Score, sample: Sample, seen: Seen, name: str, auc: float) -> dict[str, Any]:
+    """What a bought feature adds: how well a card ranks that is taught without it, and for how many rows it is known."""
+    others = Seen(tuple(tally for tally in seen.tallies if tally.grid.name.name != name), seen.constant)
+    without = quality(Judged(score, sample, others).chances(), sample.target).auc
+    counts = seen.by_name[name].counts()
+    rows = counts.events + counts.others
+    known = 1 - float(rows[-1]) / float(rows.sum())
+    return {"feature": name, "auc_without": without, "adds": round(auc - without, 6), "known": round(known, 6)}
 
 
 class Judged:

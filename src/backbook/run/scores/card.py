@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
+
+import ibis
 
 from backbook.definitions import Item
 from backbook.errors import BadDefinition, NotAllowed
 from backbook.outcome.figures import Text
+from backbook.run.freeze import BOUGHT
 from backbook.run.scores import figures
 from backbook.run.scores.here import Here
 from backbook.run.scores.seen import Seen, seen
@@ -39,6 +43,15 @@ class OnRows:
 
 
 @dataclass(frozen=True)
+class Paid:
+    """What vendors were paid for scores in the year until a day."""
+
+    until: date
+    records: int
+    amount: Decimal
+
+
+@dataclass(frozen=True)
 class Card:
     """`defined` is its definition, as it was; `outcomes` are the words of what its target reads. `needs` says why no rows were built."""
 
@@ -50,6 +63,7 @@ class Card:
     settings: Mapping[str, str]
     on_rows: OnRows | None
     needs: str
+    paid: Paid | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -75,10 +89,10 @@ def card(workspace: Workspace, name: str) -> Card:
         else:
             with here.engine.scope():
                 rows = seen(here, score, [version])
-            if isinstance(rows, Unavailable):
-                needs = rows.needs
-            else:
-                on_rows = _on_rows(here, rows, version, score)
+                if isinstance(rows, Unavailable):
+                    needs = rows.needs
+                else:
+                    on_rows = _on_rows(here, rows, version, score)
     except NotAllowed as refused:
         needs = str(refused)
     grain = str(version.content["grain"])
@@ -86,8 +100,18 @@ def card(workspace: Workspace, name: str) -> Card:
     settings = workspace.settings
     return Card(
         version, meant, [each for each in here.of_score(meant) if each is not meant], defined, words,
-        {"zh": settings.name_zh, "en": settings.name}, on_rows, needs,
+        {"zh": settings.name_zh, "en": settings.name}, on_rows, needs, _paid(here) if version.content.get("bought") else None,
     )  # fmt: skip
+
+
+def _paid(here: Here) -> Paid | None:
+    day = here.last_day
+    bought = here.reader(day).rows(BOUGHT, day)
+    if bought is None or "price" not in bought.columns:
+        return None
+    year = bought.filter(bought.known_on > ibis.literal(day - timedelta(days=365)))
+    (found,) = here.engine.rows(year.aggregate(records=year.count(), amount=year.price.sum()))
+    return Paid(day, found["records"], found["amount"] or Decimal(0))
 
 
 def _as_it_was(here: Here, version: Version, defined: Mapping[str, Any]) -> Score:

@@ -14,6 +14,7 @@ from backbook.outcome.numbers import UNKNOWN, number, share
 from backbook.run.scores.card import Card
 from backbook.score import fairness
 from backbook.score.definition import RULES, TREES, TWO_STAGE
+from backbook.score.stability import HAS_TURNED, TELLS_DATES
 
 STATUSES = {
     "champion": Text("在用", "champion"),
@@ -54,6 +55,8 @@ WHY = {
     "against its own bins beside the others": "与其他特征并用时方向相反",
     "adds hardly anything beside the others": "与其他特征并用时几乎无增量",
     "no tree asks for it": "没有任何树用到",
+    TELLS_DATES: "只区分观察日，几乎不区分同日客户",
+    HAS_TURNED: "作用方向在前后观察日之间反转",
 }
 # A limit is named from here on: events; AUC and KS that look like a leak; the spread of folds; what is lost out of time;
 # the calibration error; the share of one characteristic in all information.
@@ -412,12 +415,34 @@ class Writing:
             blocks += self._trees()
         if "rules" in content:
             blocks += self._rules()
+        if content.get("bought"):
+            blocks.append(self._bought())
         left = [*content.get("left_out", ()), *content.get("card", {}).get("left_out", ())]
         left += [row for stage in content.get("stages", {}).values() for row in stage.get("left_out", ())]
         if left:
             rows = [[self.feature(row["feature"]), self._why(row["why"])] for row in left]
             blocks.append(Block(say(f"未采用的特征（{len(rows)}）", f"Left out, and why ({len(rows)})"), Table([say("特征", "Feature"), say("原因", "Why")], rows), folded=True))  # fmt: skip
         return Section("parts", say("构成", "What it is made of"), blocks) if blocks else None
+
+    def _bought(self) -> Block:
+        """What each vendor's score adds, and what the bank paid for such scores in a year."""
+        say = self.say
+        rows = [
+            [self.feature(one["feature"]), self.share(one["known"]), self.number(one["auc_without"], 4), self.number(one["adds"], 4)]
+            for one in self.content["bought"]
+        ]  # fmt: skip
+        heads = [
+            say("外购特征", "Bought feature"),
+            say("已知占比", "Known for"),
+            say("不用它的 AUC", "AUC without it"),
+            say("增量", "It adds"),
+        ]
+        paid = self.card.paid
+        note = "" if paid is None else say(
+            f"截至 {paid.until} 的一年内共购买 {paid.records:,} 条三方分，费用 {paid.amount:,}。",
+            f"In the year to {paid.until} the bank bought {paid.records:,} scores of vendors for {paid.amount:,}.",
+        )  # fmt: skip
+        return Block(say("三方分的价值", "What bought scores add"), Table(heads, rows, frozenset({1, 2, 3})), note=note)
 
     def _why(self, why: str) -> str:
         if self.language == "en":
