@@ -131,3 +131,19 @@ def test_trees_say_how_they_use_a_feature(engine: Engine, trees: Version) -> Non
     found = {row["feature"]: row for row in by_standing(trees, engine, engine.table(arrow(rows(500, seed=8))))}
     mean = {each["code"]: each["mean"] for each in found["utilisation"]["standings"]}
     assert mean["utilisation:high"] > 0 > mean["utilisation:low"]
+
+
+def test_a_letter_about_a_warning_rule_names_what_it_looks_at_and_no_protected_column(version: Version) -> None:
+    rule = {"code": "rule_1", "text": "utilisation > 0.9 and sex = 1", "zh": "额度使用率高于 0.9且性别为 1", "en": "…"}
+    content = {
+        **version.content,
+        "rules": [rule],
+        "reasons": [rule],
+        "method": "rules",
+        "reason_keys": ["10000 * 1 + 9999"],
+    }
+    del content["card"]
+    row = {name.name: None for name in version.columns} | {"utilisation": 0.95, "sex": 1}
+    (reason,) = explain_one(Version(content), row).reasons
+    assert reason.zh == rule["zh"]
+    assert letter([reason], "zh") == ["额度使用率的情况"] and letter([reason], "en") == ["Utilisation"]

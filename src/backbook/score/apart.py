@@ -78,10 +78,18 @@ def explain_one(version: Version, row: Mapping[str, Any]) -> Explained:
 
 
 def _as_given(version: Version, code: str) -> Reason:
-    feature = feature_of(code)
-    text = version.reason(code, "zh"), version.reason(code, "en")
-    letter = ("", "") if feature in declared(version) else text
-    return Reason(code, feature, *text, RAISES, None, "", letter)
+    """A rule that hit. A letter names the facts that it looks at together, without bounds and without protected ones."""
+    said = version.reason(code, "zh"), version.reason(code, "en")
+    texts = [rule["text"] for rule in version.content.get("rules", ()) if rule["code"] == code]
+    read = sorted(frozenset().union(*(parse(text, version.names, expect=Type.YESNO).reads for text in texts)))
+    names = [version.names[name] for name in read if name not in declared(version)]
+    return Reason(code, feature_of(code), *said, RAISES, None, "", _looked_at(names) if names else ("", ""))
+
+
+def _looked_at(names: Sequence[Name]) -> tuple[str, str]:
+    """The facts of a rule as a letter names them."""
+    zh, en = ([getattr(name, language) or name.name for name in names] for language in ("zh", "en"))
+    return f"{'、'.join(zh)}的情况", " and ".join(en) + (" taken together" if len(en) > 1 else "")
 
 
 def letter(reasons: Sequence[Reason], language: str, *, at_most: int = REASONS) -> list[str]:
