@@ -1,6 +1,6 @@
 """How well the product's scores rank and whether their chances come true, each book beside its peers in the same run.
 
-`taiwan`: the shipped behaviour scorecard, out of fold, five folds by person. Peers over the file's raw columns (sex, age
+`taiwan`: the shipped behaviour scorecard and trees, out of fold, five folds by person. Peers over the file's raw columns (sex, age
 and the like left out, as ours must), five stratified folds, seed 0: a small LightGBM, and optbinning where `make peers`
 has put it.
 
@@ -28,7 +28,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -89,12 +89,13 @@ def standard_error(chances: np.ndarray, events: np.ndarray) -> float:
     return float(np.sqrt(won.var(ddof=1) / events.sum() + lost.var(ddof=1) / (~events).sum()))
 
 
-def taught(folder: Path, book: str, as_of: date, score: str) -> tuple[Workspace, Version]:
-    """A shipped book, loaded, and the version that it registers."""
+def taught(folder: Path, book: str, as_of: date, *scores: str) -> tuple[Workspace, list[Version]]:
+    """A shipped book, loaded, and the versions that it registers."""
     run.init(folder / book, like=HERE / "examples" / book)
     workspace = Workspace.open(folder / book)
     (report,) = run.walk(workspace, [as_of], stages=("load", "profile", "train"))
-    return workspace, registry.version(workspace.lake.head(), report.as_json()["scores"][score]["version"])
+    made = report.as_json()["scores"]
+    return workspace, [registry.version(workspace.lake.head(), made[score]["version"]) for score in scores]
 
 
 def stratified(target: np.ndarray) -> np.ndarray:
@@ -122,19 +123,23 @@ def over_folds(values: np.ndarray, target: np.ndarray, rounds: int, **settings: 
             target[fold == number])
         for number in range(FOLDS)
     ]  # fmt: skip
-    return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(FOLDS))
+    return float(np.mean(found)), of_mean(found)
+
+
+def of_mean(by_fold: Sequence[float]) -> float:
+    """The standard error of a mean over folds."""
+    return float(np.std(by_fold, ddof=1) / np.sqrt(len(by_fold)))
 
 
 # ── the parts ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def taiwan(folder: Path) -> dict[str, float]:
-    """The behaviour scorecard out of fold, and its peers."""
+    """The behaviour scorecard and trees out of fold, and their peers."""
     import pyarrow.csv
 
-    _, version = taught(folder, "taiwan", date(2005, 10, 31), "behaviour")
-    quality = version.content["quality"]
-    folds = np.array(quality["by_fold"])
+    _, versions = taught(folder, "taiwan", date(2005, 10, 31), "behaviour", "behaviour_trees")
+    card, trees = (version.content["quality"] for version in versions)
     rows = pyarrow.csv.read_csv(DATA / "uci_credit_card" / "UCI_Credit_Card.csv")
     left_out = ("ID", "SEX", "EDUCATION", "MARRIAGE", "AGE", "default.payment.next.month")
     values = np.column_stack([rows[name].to_numpy() for name in rows.column_names if name not in left_out]).astype(
@@ -143,8 +148,9 @@ def taiwan(folder: Path) -> dict[str, float]:
     target = rows["default.payment.next.month"].to_numpy() == 1
     small, small_error = over_folds(values, target, 300, **SMALL)
     found = {
-        "scorecard_auc": quality["auc"], "scorecard_error": float(folds.std(ddof=1) / np.sqrt(len(folds))),
-        "scorecard_ece": quality["calibration_error"], "lightgbm_small_auc": small, "lightgbm_small_error": small_error,
+        "scorecard_auc": card["auc"], "scorecard_error": of_mean(card["by_fold"]), "scorecard_ece": card["calibration_error"],
+        "trees_auc": trees["auc"], "trees_error": of_mean(trees["by_fold"]), "ece": trees["calibration_error"],
+        "lightgbm_small_auc": small, "lightgbm_small_error": small_error,
     }  # fmt: skip
     peer = optbinning(folder, values, target)
     return found if peer is None else found | {"optbinning_auc": peer}
@@ -164,7 +170,7 @@ def optbinning(folder: Path, values: np.ndarray, target: np.ndarray) -> float | 
 
 def bank(folder: Path) -> dict[str, Any]:
     """The response score on the last fifth, its peers, and what the watch said before any outcome of a month was known."""
-    workspace, version = taught(folder, "bank", date(2009, 5, 31), "response")
+    workspace, (version,) = taught(folder, "bank", date(2009, 5, 31), "response")
     values, target = calls()
     chances = by_line(workspace, version, len(target))
     last, first = slice(LAST_FIFTH, None), slice(None, LAST_FIFTH)
