@@ -28,6 +28,8 @@ IN_POINTS = (SCORECARD, TREES, TWO_STAGE)
 DIRECTIONS = ("up", "down", "auto", "free")
 ALL = "all"
 OTHERS, EVENTS = "others", "events"
+# The form of what a version keeps; raised when a version made before cannot be read any more.
+FORM = 2
 # How far apart the days stand at which the book is looked at, and how a definition says it.
 EVERY = ("month", "quarter")
 
@@ -254,8 +256,8 @@ class Score:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the canonical form."""
-        return hashlib.sha256(canonical(self.canonical())).hexdigest()
+        """SHA-256 of the canonical form, and of what a version holds: another form of versions is taught anew."""
+        return hashlib.sha256(canonical(self.canonical() | {"versions": FORM})).hexdigest()
 
 
 def yielded(id: str, zh: str, en: str, method: str, grades: tuple[Grade, ...]) -> tuple[Name, ...]:

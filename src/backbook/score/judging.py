@@ -6,7 +6,8 @@ that taught.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,23 @@ Marks = npt.NDArray[np.bool_]
 
 # Out-of-fold odds that stretch more than this tell of a sample too small to correct anything.
 SLOPES = (0.05, 1.5)
+# An area must lie so many standard errors over folds above a half.
+SURE = 2.0
+
+
+def says_nothing(found: Mapping[str, Any]) -> str:
+    """What a score lacks whose ranks, on people it had not seen, are not better than chance; empty where they are.
+
+    >>> says_nothing({"auc": 0.51, "by_fold": [0.47, 0.52, 0.53]})
+    'a feature that says something of people it had not seen; out of fold the AUC is 0.510'
+    >>> says_nothing({"auc": 0.62, "by_fold": [0.60, 0.62, 0.64]})
+    ''
+    """
+    folds = np.array(found["by_fold"])
+    error = float(folds.std(ddof=1)) / math.sqrt(len(folds)) if len(folds) > 1 else 0.0
+    if found["auc"] - 0.5 > SURE * error:
+        return ""
+    return f"a feature that says something of people it had not seen; out of fold the AUC is {found['auc']:.3f}"
 
 
 def figures(score: Score, sample: Sample, chances: Floats, out_of_time: Callable[[], Floats]) -> dict[str, Any]:

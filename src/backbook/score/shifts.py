@@ -25,12 +25,16 @@ from backbook.score.registry import Version
 # Share of missing values, in points above or below that of training: a convention of this project.
 MISSING_WATCH, MISSING_ACT = 0.05, 0.20
 MOVED = (Level.WATCH, Level.ACT)
+# Where the indeterminate are more than the rest of this, those who taught are no picture of those who are scored.
+COMPARABLE = 0.8
 
 
 def shifts(score: Score, version: Version, engine: Engine, profile: Any, period: date) -> list[Reading]:
     """The rows of a profile, which has the score's columns, against those that taught the version."""
     if "reference" not in version.content:
         return [_without_reference(period)]
+    if (part := taught_part(version)) < COMPARABLE:
+        return [_selected(part, period)]
     then = Reference.read(version.content["reference"])
     columns = {f"{score.id}_probability": then.probability, f"{score.id}_grade": then.grades}
     columns |= {each.name.name: each for each in then.features}
@@ -69,6 +73,25 @@ def comparable(score: Score, profile: Any) -> Any:
     if score.exclusions is None:
         return scored
     return scored.filter(~score.exclusions.ibis(scored).fill_null(False))
+
+
+def taught_part(version: Version) -> float:
+    """The share of the rows with a known outcome that taught, the others being indeterminate.
+
+    >>> steps = [{"rows": rows} for rows in (1000, 900, 800, 200, 20, 190)]
+    >>> taught_part(Version({"sample": {"waterfall": steps}}))
+    0.25
+    """
+    _, _, known, kept, *_ = (step["rows"] for step in version.content["sample"]["waterfall"])
+    return kept / known if known else 0.0
+
+
+def _selected(part: float, period: date) -> Reading:
+    return Reading(
+        Kind.REFERENCE, period, level=Level.WAIT, act=Act.WAIT,
+        reason_zh=f"结果已知的样本中只有 {part:.0%} 参与训练（其余为不确定样本），与训练分布的比较没有意义；待结果出现后再评价",
+        reason_en=f"only {part:.0%} of the rows with a known outcome taught it (the others are indeterminate), so they are no picture of who is scored; outcomes will tell",
+    )  # fmt: skip
 
 
 def _without_reference(period: date) -> Reading:

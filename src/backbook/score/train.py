@@ -20,7 +20,7 @@ from backbook.score.content import content, named
 from backbook.score.counting import Codes
 from backbook.score.definition import Score
 from backbook.score.explain import reason
-from backbook.score.judging import correction, figures
+from backbook.score.judging import correction, figures, says_nothing
 from backbook.score.look import Seen, look
 from backbook.score.quality import quality
 from backbook.score.reference import referred
@@ -49,8 +49,8 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         found = figures(score, sample, chances, judged.chances_out_of_time)
         adds = [_adds(score, sample, seen, one.name.name, found["auc"]) for one in card.characteristics
                 if one.name.name in score.bought]  # fmt: skip
-    if not card.characteristics:
-        return Unavailable("score", score.id, NOTHING)
+    if lacking := says_nothing(found) if card.characteristics else NOTHING:
+        return Unavailable("score", score.id, lacking)
     keys, listed = formula.reason_keys(card)
     steps = [
         step("points", Type.WHOLE, formula.points(card)),

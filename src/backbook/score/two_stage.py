@@ -21,7 +21,7 @@ from backbook.score import formula
 from backbook.score.content import content
 from backbook.score.definition import Score
 from backbook.score.explain import reason
-from backbook.score.judging import correction, figures
+from backbook.score.judging import correction, figures, says_nothing
 from backbook.score.look import Seen, look
 from backbook.score.quality import quality
 from backbook.score.reference import referred
@@ -52,6 +52,8 @@ def train_two_stage(score: Score, sample: Sample) -> Version | Unavailable:
     lacking = [stage for stage, card in zip(STAGES, cards, strict=True) if not card.characteristics]
     if lacking:
         return Unavailable("score", score.id, f"{NOTHING} ({' and '.join(lacking)} stage)")
+    if nothing := says_nothing(found):
+        return Unavailable("score", score.id, nothing)
     return Version(_content(score, sample, cards, seen, found))
 
 
