@@ -29,7 +29,7 @@ from backbook.score.registry import Unavailable, Version, step
 from backbook.score.stability import steady
 from backbook.score.target import Sample
 from backbook.score.train import CONSTANT, NOTHING
-from backbook.score.trees import LOG_ODDS, Coding, Columns, Forest, Ground, Setting, code, encode, settings
+from backbook.score.trees import LOG_ODDS, SEED, Coding, Columns, Forest, Ground, Setting, code, encode, settings
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -66,6 +66,7 @@ def train(score: Score, sample: Sample) -> Version | Unavailable:
         said
         | {
             "trees": forest.canonical(),
+            "seeds": {"trees": SEED},
             "grown": {"leaves": judged.setting.leaves, "columns": judged.setting.columns, "rounds": forest.rounds},
             "left_out": [
                 *({"feature": name, "why": CONSTANT} for name in seen.constant),
