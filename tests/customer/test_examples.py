@@ -106,7 +106,7 @@ def test_cmb_has_its_customers_with_transactions_page_views_and_tags_in_chinese(
     }
     tags = [link for link in frozen.order if link.id in ("app_habit", "lives_beyond", "once_late")]
     features = [one for one in frozen.features if one.id in named]
-    profile: Profile = extended(build(features, frozen.attributes, reader, day), tags, frozen, {})
+    profile: Profile = extended(build(features, frozen.attributes, reader, day), tags, frozen, {}, workspace.engine)
     assert count(profile.customer) == 4_000
     assert count(profile.customer.filter(profile.customer.app_habit)) == 295
     assert frozen.tag("app_habit").expression.text == "view_days_28d >= 10"
