@@ -10,14 +10,14 @@ by the product within those months. Peers are LightGBM and scikit-learn's boosti
 four fifths. None has the call's duration. `bank_alarm` is what the watch says at the ends of the months after it.
 
 `issuer`: 50,000 made-up customers and 36 months, whose true chances are known: the share of 200 futures of at least 5,000
-accounts. Two scores are taught (default and closing within twelve months, by trees over all that the bank knows) and held
+accounts. Two scores are taught (default and closing within twelve months, by `--by`, over all that the bank knows) and held
 against the truth: how much less they rank than the truth itself would, by how much their log odds must be stretched, and
 how often the defaults among a thousand accounts drawn at random lie within the 90 % interval that the chances give. The
 futures draw who defaults. With `--issuer DIR` an issuer made and measured before is used.
 
 An AUC stands with its standard error (DeLong 1988; over folds where there are folds).
 
-    python bench/quality.py [--part taiwan] [--part bank] [--part issuer [--issuer DIR]]
+    python bench/quality.py [--part taiwan] [--part bank] [--part issuer [--issuer DIR] [--by trees]]
 """
 
 from __future__ import annotations
@@ -237,14 +237,16 @@ def by_line(workspace: Workspace, version: Version, count: int) -> np.ndarray:
 # ── the made-up issuer ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def issuer(folder: Path, made: Path | None = None) -> dict[str, float]:
+def issuer(folder: Path, made: Path | None = None, method: str = "scorecard") -> dict[str, float]:
     """Default and closing within twelve months against their true chances."""
     import pyarrow.parquet
 
     here = made or made_up(folder / "issuer")
     for name, target in AGAINST_TRUTH.items():
         (here / "scores").mkdir(exist_ok=True)
-        (here / "scores" / f"{name}.yaml").write_text(ONE_SCORE.format(id=name, target=target), encoding="utf-8")
+        (here / "scores" / f"{name}.yaml").write_text(
+            ONE_SCORE.format(id=name, target=target, method=method), encoding="utf-8"
+        )
     settings = (here / "backbook.toml").read_text(encoding="utf-8")
     if "leave_out" not in settings:
         # Features and outcomes alone: what reads the pack's scores would have to be built as well.
@@ -335,7 +337,7 @@ zh: 十二个月
 en: Within twelve months
 owner: benchmark
 grain: account
-method: trees
+method: {method}
 population: is_open
 exclusions: days_past_due > 90
 target: {target}
@@ -351,6 +353,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", action="append", choices=sorted(PARTS), help="only this part; may be given again")
     parser.add_argument("--issuer", type=Path, help="an issuer that was made and measured before")
+    parser.add_argument("--by", choices=("scorecard", "trees"), default="scorecard", help="method, for the issuer")
     asked = parser.parse_args()
     if not DATA.is_dir():
         sys.exit("The real books are needed: set BACKBOOK_DATA to their folder.")
@@ -358,7 +361,7 @@ def main() -> None:
     for name, part in PARTS.items():
         if not asked.part or name in asked.part:
             with tempfile.TemporaryDirectory(prefix="quality-") as scratch:
-                figures |= issuer(Path(scratch), asked.issuer) if part is issuer else part(Path(scratch))
+                figures |= issuer(Path(scratch), asked.issuer, asked.by) if part is issuer else part(Path(scratch))
     print("quality: " + " ".join(f"{name}={_number(value)}" for name, value in figures.items()))
 
 
