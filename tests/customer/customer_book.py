@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import ibis
 import pyarrow as pa
 
 from backbook.customer.definition import Feature
@@ -16,6 +17,7 @@ from backbook.definitions import Item
 from backbook.engine import Engine
 from backbook.expressions import Name, Type
 from backbook.sources.contract import TABLES
+from backbook.sources.known import COUNTS_FROM, ORDER
 
 ARROW = {
     Type.WHOLE: pa.int64(),
@@ -50,6 +52,14 @@ class Book:
 
     def rows(self, table: str, known_by: date) -> Any | None:
         return self.engine.table(self.arrow(table, known_by)) if table in self.tables else None
+
+    def told(self, table: str, after: date, known_by: date) -> Any | None:
+        """What the table said after a day; on paper nothing is corrected on the same day."""
+        rows = self.rows(table, known_by)
+        if rows is None:
+            return None
+        rows = rows.mutate(**{COUNTS_FROM: rows.known_on, ORDER: ibis.row_number()})
+        return rows.filter(rows.known_on > ibis.literal(after))
 
     def known(self, table: str, known_by: date) -> list[dict[str, Any]]:
         """The latest row per key of those whose event and known_on are not later."""

@@ -88,7 +88,7 @@ def stage(engine: Engine, frozen: Frozen, as_of: date, last_use: str, **more: An
     })  # fmt: skip
     profile = build(_closure(frozen, frozen.segment("lifecycle").reads), [], book, as_of)  # type: ignore[arg-type]
     links = [link for link in frozen.order if link.id == "lifecycle"]
-    row = engine.rows(extended(profile, links, frozen, {}).account.select("account_id", "lifecycle"))[0]
+    row = engine.rows(extended(profile, links, frozen, {}, engine).account.select("account_id", "lifecycle"))[0]
     return str(row["lifecycle"])
 
 
