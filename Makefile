@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY = PASSIVE
 BIN := .venv/bin
 HERE := build/$(BOOK)
 
-DATES_demo := --from 2026-08-31 --to 2026-10-31 --every month
+DATES_demo := --from 2026-09-30 --to 2026-10-31 --every month
 DATES_taiwan := --as-of 2005-10-31
 DATES_cmb := --as-of 2019-06-30
 DATES_bank := --from 2009-05-31 --to 2009-08-31 --every month
