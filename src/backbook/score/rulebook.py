@@ -15,16 +15,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from backbook.expressions import Type
 from backbook.score import formula
 from backbook.score.content import content
-from backbook.score.counting import Codes, Grid
 from backbook.score.definition import Score
 from backbook.score.look import Seen, look
 from backbook.score.reference import referred
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.target import Sample
 from backbook.score.warning import Mined, Rows, Rule, mine
-
-# So many columns are fetched in one go.
-AT_ONCE = 20
 
 
 def train_rules(score: Score, sample: Sample) -> Version | Unavailable:
@@ -51,11 +47,8 @@ def train_rules(score: Score, sample: Sample) -> Version | Unavailable:
 def rows_of(sample: Sample, seen: Seen) -> Rows:
     """The sample as the miner reads it."""
     grids = [tally.grid for tally in seen.tallies]
-    features: list[tuple[Grid, Codes]] = []
-    for first in range(0, len(grids), AT_ONCE):
-        some = grids[first : first + AT_ONCE]
-        columns = sample.columns([grid.name.name for grid in some])
-        features += [(grid, grid.codes(columns[grid.name.name])) for grid in some]
+    codes = sample.codes(grids)
+    features = [(grid, codes[grid.name.name]) for grid in grids]
     return Rows(features, sample.target, sample.day, sample.fold, sample.observed, sample.people)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from backbook.customer.passes import IBIS
 from backbook.customer.window import month_start
 from backbook.engine import Engine
 from backbook.expressions import Expression
+from backbook.score.counting import Codes, Grid
 from backbook.score.definition import Score
 from backbook.score.registry import Unavailable
 
@@ -32,6 +33,8 @@ MONTHS = {"month": 1, "quarter": 3}
 EVENT, FIRST, EXCLUDED, BETWEEN = "_event", "_first", "_excluded", "_between"
 ROW, DAY, FOLD, PERSON = "_row", "_day", "_fold", "_person"
 SALT = "backbook fold"
+# So many columns are fetched in one go.
+AT_ONCE = 20
 
 Marks = npt.NDArray[np.bool_]
 
@@ -81,7 +84,6 @@ class Sample:
     as_of: date
     people: int
     waterfall: tuple[Step, ...] = ()
-    salt: str = field(default=SALT)
 
     @property
     def overlaps(self) -> bool:
@@ -94,6 +96,15 @@ class Sample:
 
     def column(self, name: str) -> pa.ChunkedArray:
         return self.columns([name])[name]
+
+    def codes(self, grids: Sequence[Grid]) -> dict[str, Codes]:
+        """The fine codes of features, fetched some columns at a time."""
+        found: dict[str, Codes] = {}
+        for first in range(0, len(grids), AT_ONCE):
+            some = {grid.name.name: grid for grid in grids[first : first + AT_ONCE]}
+            columns = self.columns(list(some))
+            found |= {name: grid.codes(columns[name]) for name, grid in some.items()}
+        return found
 
     @cached_property
     def data_hash(self) -> str:

@@ -31,8 +31,6 @@ from backbook.score.target import Sample
 
 Floats = npt.NDArray[np.float64]
 
-# So many columns are fetched in one go.
-AT_ONCE = 20
 NOTHING = "a feature that says something about the target; none does"
 CONSTANT = "the same for all"
 
@@ -110,10 +108,7 @@ class Judged:
 
     def _code(self, names: Sequence[str]) -> None:
         """Fetch the fine codes of features that have not been needed yet; the weak ones never are."""
-        new = [name for name in names if name not in self.codes]
-        for first in range(0, len(new), AT_ONCE):
-            columns = self.sample.columns(new[first : first + AT_ONCE])
-            self.codes |= {name: self.seen.by_name[name].grid.codes(columns[name]) for name in columns.column_names}
+        self.codes |= self.sample.codes([self.seen.by_name[name].grid for name in names if name not in self.codes])
 
     def out_of_fold(self, days: Collection[int], asked: npt.NDArray[Any]) -> tuple[list[Card], Floats]:
         """A card per fold from the other folds' rows of `days`, and the odds it gives to those of `asked` in its fold."""

@@ -92,11 +92,8 @@ class _Whole:
 
     def _second(self, cards: Sequence[Card], odds: Floats, taught: npt.NDArray[Any]) -> Floats:
         """The second stage's chance of every row, also of those who did not pass the first, corrected by rows of `taught`."""
-        codes: dict[str, Any] = {}
         names = sorted({one.name.name for card in cards for one in card.characteristics})
-        if names:
-            columns = self.sample.columns(names)
-            codes = {name: self.second.seen.by_name[name].grid.codes(columns[name]) for name in names}
+        codes = self.sample.codes([self.second.seen.by_name[name].grid for name in names])
         passed, found = self.second.sample, np.full(len(self.sample.target), np.nan)
         for number, card in enumerate(cards):
             others = taught[passed.fold[taught] != number]

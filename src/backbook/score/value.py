@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from backbook.engine import Engine
 from backbook.expressions import Type, parse
 from backbook.score import formula
+from backbook.score.content import described
 from backbook.score.definition import Grade, Score
 from backbook.score.registry import Unavailable, Version, step
 from backbook.score.target import Book
@@ -37,24 +38,8 @@ def amount(score: Score, engine: Engine, as_of: date, book: Book) -> Version | U
         step("amount", Type.MONEY, _money(score)),
         step("grade", Type.TEXT, formula.grade(grades, "amount")),
     ]
-    return Version(
-        {
-            "score": score.id,
-            "zh": score.zh,
-            "en": score.en,
-            "grain": score.grain,
-            "method": score.method,
-            "definition": score.hash,
-            "defined": score.canonical(),
-            "columns": [
-                {"name": name.name, "type": str(name.type), "zh": name.zh, "en": name.en} for name in score.used
-            ],
-            "population": score.population and score.population.text,
-            "steps": steps,
-            "grades": [grade.canonical() for grade in grades],
-            "sample": sample if score.grades_by == "share" else {},
-        }
-    )
+    kept = sample if score.grades_by == "share" else {}
+    return Version(described(score, steps, (), grades) | {"sample": kept})
 
 
 def _money(score: Score) -> str:
