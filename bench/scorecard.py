@@ -114,8 +114,6 @@ def ours(file: Path, names: list[Name]) -> dict[str, float]:
     whole = engine.parquet([file], row_column="_row").mutate(_day=ibis.literal(0))
     taught = whole.filter(whole["_fold"] != HELD_OUT)
     start = time.perf_counter()
-    # As in training: the rows are kept in the engine once, then cut and counted.
-    taught = engine.cached(taught)
     cut = grids(engine, taught, names, {})
     tallies = counted(engine, taught, cut, folds=5, days=1)
     found = binnings(cut, {tally.grid.name.name: tally.counts() for tally in tallies})

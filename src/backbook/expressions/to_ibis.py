@@ -18,7 +18,7 @@ import ibis.expr.datatypes as dt
 
 from .law import BIT, BLANKS, MOST_HELP, WHOLE_LEAST
 from .names import Type
-from .nodes import LARGEST, Node, may_overflow, never_null
+from .nodes import LARGEST, Node, may_overflow, never_null, reach
 from .to_python import pattern
 
 WHOLE, MONEY, NUMBER = Type.WHOLE, Type.MONEY, Type.NUMBER
@@ -34,6 +34,7 @@ STORED: dict[Type, Any] = {
 }
 # Any int64, and any money, as decimals whose product still has at most 38 digits.
 _WIDE, _WIDE_MONEY = dt.Decimal(19, 0), dt.Decimal(19, 2)
+_SMALL = 2.0**31
 _ZERO = ibis.literal(0.0, type="float64")
 _FIRST_DAY, _LAST_DAY = date(1, 1, 1), date(9999, 12, 31)
 
@@ -135,6 +136,10 @@ def finite(value: Any) -> Any:
 
 def _sum(node: Node, args: list[Any]) -> Any:
     left, right = args
+    if node.type is WHOLE and reach(node) < _SMALL:
+        # Points of a card: nothing can overflow. An engine takes a small literal for 32 bits, so one side is widened.
+        left = left.cast("int32").cast("int64")
+        return left + right if node.op == "+" else left - right
     if node.type is not NUMBER:
         wide = _WIDE if node.type is WHOLE else _WIDE_MONEY
         left, right = left.cast(wide), right.cast(wide)

@@ -39,8 +39,8 @@ def apply(version: Version, profile: Any, engine: Engine, *, reasons: bool = Tru
     """A row per unit of the profile: its key, and the columns of `COLUMNS`.
 
     Reasons are codes such as `feature:bin` (see `Version.reason`), what moved most towards the event first, or the codes of
-    the rules that hit, in their order; fewer than four are null. Steps stay an expression; trees are asked at once, in
-    batches, and answer sooner where no `reasons` are wanted.
+    the rules that hit, in their order; fewer than four are null, and all where no `reasons` are wanted (the rules that hit
+    are always told). Steps stay an expression; trees are asked at once, in batches.
     Raises BadData when the profile lacks a column that the version reads.
     """
     lacking = sorted({name.name for name in version.columns} - set(profile.columns))
@@ -52,7 +52,8 @@ def apply(version: Version, profile: Any, engine: Engine, *, reasons: bool = Tru
     scored = profile.select(version.key, *sorted({name.name for name in version.columns} - {version.key}))
     if version.has_trees:
         scored = _asked(version, scored, engine, reasons)
-    keys = [parse(text, version.names, expect=Type.WHOLE) for text in version.content.get("reason_keys", ())]
+    texts = version.content.get("reason_keys", ()) if reasons else ()
+    keys = [parse(text, version.names, expect=Type.WHOLE) for text in texts]
     for column, expression in compiled(version).items():
         scored = scored.mutate(**{column: expression.ibis(scored)})
     if keys:

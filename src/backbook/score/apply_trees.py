@@ -65,7 +65,7 @@ def asked(version: Version, *, threads: int = 1, reasons: bool = True) -> Callab
     first = np.cumsum([0, *(len(one.standings) for one in grown.codings)])[:-1, None]
 
     def ask(batch: pa.RecordBatch) -> pa.RecordBatch:
-        columns = encode(grown.codings, batch)
+        columns = encode(grown.codings, batch, standing=reasons)
         if reasons:
             log_odds, moved = grown.explained(columns, threads=threads)
             places = _strongest(moved, columns.standing + first)

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backbook.errors import BadData
+from backbook.score.counting import below
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -183,21 +184,11 @@ class Lookup:
         places = np.empty((len(self.lines), len(matrix)), dtype=np.uint8 if most < 256 else np.uint16)
         for feature in {feature for feature, _ in self.lines}:
             values = np.ascontiguousarray(matrix[:, feature])
-            below, unknown = _below(self.cuts[feature], values), np.isnan(values)
+            place, unknown = below(self.cuts[feature], values), np.isnan(values)
             for line, (of, missing) in enumerate(self.lines):
                 if of == feature:
-                    places[line] = np.where(unknown, _missing_place(self.cuts[feature], missing), below)
+                    places[line] = np.where(unknown, _missing_place(self.cuts[feature], missing), place)
         return places
-
-
-def _below(cuts: Floats, values: Floats) -> npt.NDArray[np.intp]:
-    """How many cuts lie below each value: halving without a branch, half the time of numpy's `searchsorted`."""
-    halves = [1 << power for power in reversed(range(len(cuts).bit_length()))]
-    padded = np.concatenate([cuts, np.full(sum(halves) - len(cuts), np.inf)])
-    place = np.zeros(len(values), dtype=np.intp)
-    for half in halves:
-        place += half * (values > padded[half - 1 :].take(place))
-    return place
 
 
 def _missing_place(cuts: Floats, missing: str) -> int:

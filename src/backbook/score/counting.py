@@ -3,13 +3,14 @@
 A number gets one code per distinct value, or per slice of about equal size where there are many; a text one per level.
 After these come the stated special values (or, for texts, all rare and unseen levels), and at last the missing.
 The slices know nothing of the target, so the same codes serve every fold. `grids` says how each feature is cut, and
-`counted` counts events and others in it, by fold and day; both are asked of the engine, so no row leaves it.
+`counted` counts events and others in it, by fold and day: rows stream by in batches and none is kept.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 from itertools import pairwise
@@ -69,58 +70,36 @@ class Grid:
     def codes_in_all(self) -> int:
         return self.slices + (1 if self.is_text else len(self.special)) + 1
 
-    @property
-    def sql(self) -> str:
-        """The fine code of the column in the engine's own SQL: one feature has sixty cuts, and Ibis spends longer on
-        compiling them than the engine on counting a million rows."""
-        column = _quoted(self.name.name)
-        missing = self.codes_in_all - 1
+    def codes(self, column: Any) -> Codes:
+        """The fine codes of an Arrow column."""
         if self.is_text:
-            known = " ".join(f"WHEN {column} = {_literal(level)} THEN {n}" for n, level in enumerate(self.levels))
-            return f"CASE WHEN {column} IS NULL THEN {missing} {known} ELSE {self.slices} END"
-        number = f"{column}::DOUBLE"
-        special = " ".join(
-            f"WHEN {number} = {float(value)!r} THEN {self.slices + n}" for n, value in enumerate(self.special)
-        )
-        aside = f"{column} IS NULL OR isnan({number}) OR isinf({number})"
-        between = _between([float(end) for end in self.ends], number, 0)
-        return f"CASE WHEN {aside} THEN {missing} {special} ELSE {between} END"
-
-    def codes(self, column: pa.ChunkedArray) -> Codes:
-        """The fine codes of a column at hand."""
-        if self.is_text:
-            place: dict[Any, int] = {level: number for number, level in enumerate(self.levels)}
-            place[None] = self.codes_in_all - 1
-            return np.array([place.get(each, self.slices) for each in column.to_pylist()], dtype=np.int16)
+            place = pc.fill_null(pc.index_in(column, pa.array(self.levels, column.type)), self.slices)
+            codes: Codes = place.to_numpy(zero_copy_only=False).astype(np.int16)
+            codes[pc.is_null(column).to_numpy(zero_copy_only=False)] = self.codes_in_all - 1
+            return codes
         values = as_numbers(column)
-        codes = np.searchsorted(np.array([float(end) for end in self.ends]), values, side="left").astype(np.int16)
+        codes = below(np.array([float(end) for end in self.ends]), values)
         for number, special in enumerate(self.special):
             codes[values == float(special)] = self.slices + number
         codes[np.isnan(values)] = self.codes_in_all - 1
         return codes
 
 
-def as_numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+def as_numbers(column: Any) -> npt.NDArray[np.float64]:
     """The column as doubles; null and whatever is not finite become NaN."""
-    values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+    values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _between(ends: Sequence[float], number: str, first: int) -> str:
-    """The place of a number among the ends, by halving: six comparisons for sixty slices."""
-    if not ends:
-        return str(first)
-    middle = len(ends) // 2
-    lower, upper = _between(ends[:middle], number, first), _between(ends[middle + 1 :], number, first + middle + 1)
-    return f"CASE WHEN {number} <= {ends[middle]!r}::DOUBLE THEN {lower} ELSE {upper} END"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(value: Any) -> str:
-    return str(value) if isinstance(value, bool) else "'" + str(value).replace("'", "''") + "'"
+def below(cuts: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Codes:
+    """How many of the ascending cuts lie below each value, none below NaN: halving without a branch, in half the time of
+    numpy's `searchsorted`."""
+    halves = [1 << power for power in reversed(range(len(cuts).bit_length()))]
+    padded = np.concatenate([cuts, np.full(sum(halves) - len(cuts), np.inf)])
+    place = np.zeros(len(values), dtype=np.int16)
+    for half in halves:
+        place += (values > padded[half - 1 :].take(place)) * np.int16(half)
+    return place
 
 
 # ── how features are cut ────────────────────────────────────────────────────────────────────────────────────
@@ -131,13 +110,9 @@ def grids(engine: Engine, table: Any, names: Sequence[Name], special: Mapping[st
     numbers = {
         name.name: _ordinary(table[name.name], special.get(name.name, ())) for name in names if name.type in NUMERIC
     }
-    if not numbers:
-        return [Grid(name, levels=_levels(engine, table[name.name])) for name in names]
-    about = engine.rows(table.aggregate(**{name: number.approx_nunique() for name, number in numbers.items()}))[0]
-    few = {name for name in numbers if about[name] <= FINE_SLICES * ROUGHLY}
-    values = {name: _distinct(engine, numbers[name]) for name in numbers if name in few}
-    many = [name for name in numbers if name not in few or len(values[name]) > FINE_SLICES]
-    ends = {name: _after_each(found) for name, found in values.items()} | _slices(engine, table, numbers, many)
+    drawn = _drawn(engine, table, numbers)
+    few = _few(engine, table, {name: numbers[name] for name in numbers if len(np.unique(drawn[name])) <= FINE_SLICES})
+    ends = {name: _after_each(few[name]) if name in few else _ends(values) for name, values in drawn.items()}
     return [
         Grid(name, ends=ends[name.name], special=special.get(name.name, ()))
         if name.type in NUMERIC
@@ -155,35 +130,38 @@ def _ordinary(value: Any, special: Collection[Any]) -> Any:
     return aside.ifelse(ibis.null("float64"), number)
 
 
-def _distinct(engine: Engine, number: Any) -> list[float]:
-    found = number.as_table().distinct()
-    return sorted(row for row in engine.arrow(found)[found.columns[0]].to_pylist() if row is not None)
+def _drawn(engine: Engine, table: Any, numbers: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float64]]:
+    """The ordinary values of every n-th row, by feature."""
+    if not numbers:
+        return {}
+    step = max(engine.count(table) // ROWS_FOR_SLICES, 1)
+    chosen = table.filter(table["_row"] % step == 0)
+    found = engine.arrow(chosen.select(**{name: number for name, number in numbers.items()}))
+    return {name: pc.drop_null(found[name]).to_numpy() for name in numbers}
+
+
+def _few(engine: Engine, table: Any, numbers: Mapping[str, Any]) -> dict[str, list[float]]:
+    """All values of those features that have few."""
+    if not numbers:
+        return {}
+    about = engine.rows(table.aggregate(**{name: number.approx_nunique() for name, number in numbers.items()}))[0]
+    asked = {
+        name: number.collect(distinct=True) for name, number in numbers.items() if about[name] <= FINE_SLICES * ROUGHLY
+    }
+    values = engine.rows(table.aggregate(**asked))[0] if asked else {}
+    return {name: sorted(found or []) for name, found in values.items() if len(found or []) <= FINE_SLICES}
 
 
 def _after_each(values: Sequence[float]) -> tuple[Decimal, ...]:
     return tuple(tidy(low, high) for low, high in pairwise(values))
 
 
-def _slices(
-    engine: Engine, table: Any, numbers: Mapping[str, Any], names: Sequence[str]
-) -> dict[str, tuple[Decimal, ...]]:
-    """Ends of slices of about equal size, from every n-th row of the table."""
-    if not names:
-        return {}
-    step = max(engine.count(table) // ROWS_FOR_SLICES, 1)
-    shares = [place / FINE_SLICES for place in range(1, FINE_SLICES)]
-    drawn = table.select("_row", **{name: numbers[name] for name in names})
-    drawn = drawn.filter(drawn["_row"] % step == 0)
-    found = engine.rows(drawn.aggregate(**{name: drawn[name].quantile(shares) for name in names}))[0]
-    return {name: _ends(found[name] or []) for name in names}
-
-
-def _ends(quantiles: Sequence[float]) -> tuple[Decimal, ...]:
-    """Readable cuts at the quantiles: each moves up at most half of the way to the next."""
-    kept = sorted(set(quantiles))
-    return tuple(
-        tidy(low, low + (high - low) / 2) for low, high in pairwise([*kept, kept[-1] * 2 - kept[0] + 1] if kept else [])
-    )
+def _ends(values: npt.NDArray[np.float64]) -> tuple[Decimal, ...]:
+    """Readable ends of slices of about equal size: each quantile moves up at most half of the way to the next."""
+    if not len(values):
+        return ()
+    kept = np.unique(np.quantile(values, np.arange(1, FINE_SLICES) / FINE_SLICES)).tolist()
+    return tuple(tidy(low, low + (high - low) / 2) for low, high in pairwise([*kept, kept[-1] * 2 - kept[0] + 1]))
 
 
 def _levels(engine: Engine, column: Any) -> tuple[Any, ...]:
@@ -229,17 +207,45 @@ class Tally:
         return Counts(self.events[within].sum(axis=(0, 1)), self.others[within].sum(axis=(0, 1)))
 
 
+COUNTED = pa.schema([("feature", pa.int16()), ("cell", pa.int64()), ("rows", pa.int64())])
+
+
 def counted(engine: Engine, table: Any, grids: Sequence[Grid], *, folds: int, days: int) -> list[Tally]:
-    """The counts of each grid over a table with the columns `_event` (yes/no), `_fold` and `_day` (from 0)."""
-    found = []
-    # Named once: an expression over several days would be compiled for each feature anew.
-    kept = engine.sql("SELECT * FROM rows", {"rows": table})
-    for grid in grids:
-        rows = engine.ask(
-            f"SELECT {grid.sql} AS code, _fold, _day, _event, count(*) AS rows FROM kept GROUP BY ALL", {"kept": kept}
+    """The counts of each grid over a table with the columns `_event` (yes/no), `_fold` and `_day` (from 0).
+
+    One pass: rows stream by in batches, and of each only counts are kept.
+    """
+    shapes = [(2, folds, days, grid.codes_in_all) for grid in grids]
+    both = [np.zeros(math.prod(shape), dtype=np.int64) for shape in shapes]
+    if grids:
+        asked = table.select("_event", "_fold", "_day", *(grid.name.name for grid in grids))
+        counts = engine.batches(asked, _counting(grids, folds, days, engine.threads), COUNTED)
+        found = engine.arrow(counts.group_by("feature", "cell").agg(rows=counts.rows.sum()))
+        feature, cell, rows = (found[name].to_numpy() for name in COUNTED.names)
+        for place, cells in enumerate(both):
+            own = feature == place
+            cells[cell[own]] = rows[own]
+    shaped = [cells.reshape(shape) for cells, shape in zip(both, shapes, strict=True)]
+    return [Tally(grid, events=cells[1], others=cells[0]) for grid, cells in zip(grids, shaped, strict=True)]
+
+
+def _counting(grids: Sequence[Grid], folds: int, days: int, threads: int) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """The function from a batch of rows to its counts, one row per feature and cell that has any."""
+
+    def count(batch: pa.RecordBatch) -> pa.RecordBatch:
+        event, fold, day = (pc.cast(batch[name], pa.int64()).to_numpy() for name in ("_event", "_fold", "_day"))
+        group = (event * folds + fold) * days + day
+
+        def cells(grid: Grid) -> Wholes:
+            return np.bincount(group * grid.codes_in_all + grid.codes(batch[grid.name.name]))
+
+        # numpy lets go of the interpreter while it computes, so threads share the features.
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(cells, grids))
+        columns = [(np.full(np.count_nonzero(each), place, np.int16), np.flatnonzero(each), each[each > 0])
+                   for place, each in enumerate(found)]  # fmt: skip
+        return pa.RecordBatch.from_arrays(
+            [pa.array(np.concatenate(column)) for column in zip(*columns, strict=True)], schema=COUNTED
         )
-        both = np.zeros((2, folds, days, grid.codes_in_all), dtype=np.int64)
-        for row in rows:
-            both[int(row["_event"]), row["_fold"], row["_day"], row["code"]] = row["rows"]
-        found.append(Tally(grid, events=both[1], others=both[0]))
-    return found
+
+    return count

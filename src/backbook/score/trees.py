@@ -71,28 +71,30 @@ class Coding:
             return (*self.levels, OTHER, MISSING)
         return (*self.special, LOW, MIDDLE, HIGH, MISSING)
 
-    def numbers(self, column: Any) -> tuple[Floats, Wholes]:
-        """The column as numbers, and the place of each value among the `standings`."""
-        return self._of_levels(column) if self.has_levels else self._of_numbers(as_numbers(column))
+    def numbers(self, column: Any) -> Floats:
+        """The column as numbers; not a number where it is missing or of an unseen level."""
+        if not self.has_levels:
+            return as_numbers(column)
+        place = pc.index_in(column, pa.array(self.levels, column.type))
+        return np.asarray(pc.cast(place, pa.float64()).to_numpy(zero_copy_only=False))
 
-    def _of_levels(self, column: Any) -> tuple[Floats, Wholes]:
-        levels = pa.array(self.levels, column.type)
-        place = pc.fill_null(pc.index_in(column, levels), len(levels)).to_numpy(zero_copy_only=False)
-        missing = pc.is_null(column).to_numpy(zero_copy_only=False)
-        return np.where(place < len(levels), place, np.nan), place + missing.astype(np.int64)
-
-    def _of_numbers(self, values: Floats) -> tuple[Floats, Wholes]:
-        standing = len(self.special) + 1 + np.sign(values - self.usual)
-        standing[np.isnan(values)] = len(self.special) + 3
+    def standing(self, column: Any, numbers: Floats) -> Wholes:
+        """The place of each value among the `standings`."""
+        unknown = np.isnan(numbers)
+        if self.has_levels:
+            missing = pc.is_null(column).to_numpy(zero_copy_only=False)
+            return np.where(unknown, len(self.levels) + missing, np.where(unknown, 0, numbers)).astype(np.int64)
+        found = len(self.special) + 1 + np.sign(numbers - self.usual)
+        found[unknown] = len(self.special) + 3
         for place, special in enumerate(self.special):
-            standing[values == special] = place
-        return values, standing.astype(np.int64)
+            found[numbers == special] = place
+        return np.asarray(found.astype(np.int64))
 
 
 def code(grid: Grid, column: Any) -> Coding:
     """How a feature is coded, learned from its column in training."""
     special = tuple(float(value) for value in grid.special)
-    values, _ = Coding(grid.name, tuple(grid.levels), special).numbers(column)
+    values = Coding(grid.name, tuple(grid.levels), special).numbers(column)
     known = values[~np.isnan(values) & ~np.isin(values, special)]
     usual = 0.0
     if len(known):
@@ -102,7 +104,7 @@ def code(grid: Grid, column: Any) -> Coding:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns made ready for trees: a matrix, and by feature where each value stands.
+    """Columns made ready for trees: a matrix, and by feature where each value stands (no features where nobody asked).
 
     `feature` says for each column of the matrix to which feature it belongs: special values have one of their own.
     """
@@ -112,23 +114,29 @@ class Columns:
     feature: tuple[int, ...]
 
 
-def encode(codings: Sequence[Coding], columns: Any) -> Columns:
+def encode(codings: Sequence[Coding], columns: Any, *, standing: bool = True) -> Columns:
     """The features' columns, from whatever gives an Arrow column by name."""
     feature = owners(codings)
     count = len(columns[codings[0].name.name])
-    matrix, standing = np.empty((count, len(feature)), order="F"), np.empty((len(codings), count), dtype=np.int16)
+    matrix = np.empty((count, len(feature)), order="F")
+    stands = np.empty((len(codings) if standing else 0, count), dtype=np.int16)
     extra = len(codings)
     for place, coding in enumerate(codings):
-        values, standing[place] = coding.numbers(columns[coding.name.name])
+        column = columns[coding.name.name]
+        numbers = values = coding.numbers(column)
+        if standing:
+            stands[place] = coding.standing(column, numbers)
         if not coding.missing_taught:
             values = np.where(np.isnan(values), coding.usual, values)
         if coding.special:
-            is_special = standing[place] < len(coding.special)
-            matrix[:, extra] = np.where(is_special, 1.0 + standing[place], 0.0)
-            values = np.where(is_special, np.nan, values)
+            marked = np.zeros(count)
+            for at, special in enumerate(coding.special, 1):
+                marked[numbers == special] = at
+            matrix[:, extra] = marked
+            values = np.where(marked > 0, np.nan, values)
             extra += 1
         matrix[:, place] = values
-    return Columns(matrix, standing, feature)
+    return Columns(matrix, stands, feature)
 
 
 def owners(codings: Sequence[Coding]) -> tuple[int, ...]:
