@@ -48,6 +48,11 @@ LAW: list[tuple[str, dict[str, Any], Any]] = [
     ("w - v", {"w": -MOST - 1, "v": 1}, None),
     ("w * v", {"w": 2**62, "v": 2}, None),
     ("w * v", {"w": -(2**62), "v": 2}, -MOST - 1),
+    ("case when b then 2147483647 else 0 end + 1", {"b": True}, 2**31),
+    ("case when b then 2147483646 else 0 end + 1", {"b": True}, 2**31 - 1),
+    ("case when b then -2147483647 else 0 end - 2", {"b": True}, -(2**31) - 1),
+    ("case when b then 5 else 7 end - case when c then 9 else 1 end", {"b": True, "c": True}, -4),
+    ("case when b then 5 end + 1", {"b": False}, None),
     ("-w", {"w": -MOST - 1}, None),
     ("abs(w)", {"w": -MOST - 1}, None),
     ("(w + v) - v", {"w": MOST, "v": 1}, None),
@@ -226,6 +231,13 @@ def test_a_column_of_another_width_is_tried_into_its_type(engine):
     table = engine.table(wide)
     answers = engine.arrow(table.select(answer=parse("m + w", NAMES, expect=Type.MONEY).ibis(table)))
     assert answers["answer"].to_pylist() == [Decimal("2.50"), None]
+
+
+def test_small_sums_are_as_wide_in_the_engine_as_any_whole_number(engine):
+    table = engine.table(pa.table({"b": [True, False]}))
+    points = parse("case when b then 5 else 7 end + case when b then 1 else 2 end", NAMES, expect=Type.WHOLE)
+    kept = engine.cached(table.select(points=points.ibis(table)))
+    assert [row["kind"] for row in engine.ask("SELECT typeof(points) AS kind FROM kept", {"kept": kept})] == ["BIGINT"] * 2
 
 
 def test_the_exponential_and_the_logarithm_agree_to_the_last_bit(engine):

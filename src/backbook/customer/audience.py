@@ -18,6 +18,7 @@ from typing import Any
 import ibis
 import numpy as np
 
+from backbook.customer.shares import wilson
 from backbook.engine import Engine
 from backbook.expressions import Expression, Name, Type
 
@@ -25,7 +26,6 @@ from backbook.expressions import Expression, Name, Type
 SMALL_CELL = 10
 # A different salt would draw other people; the same people come back when a threshold moves.
 SALT = "audience "
-Z_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -216,18 +216,6 @@ def _mean(name: Name, known: int, inside: Any, others: int, outside: Any) -> Dif
     if spread <= 1e-12 * book * book or spread <= 0:
         return None
     return Difference(name, None, known, mean, book, (mean - book) / sqrt(spread))
-
-
-def wilson(yes: int, known: int) -> tuple[float, float]:
-    """The 95 % interval of a share.
-
-    >>> [round(bound, 4) for bound in wilson(8, 20)]
-    [0.2188, 0.6134]
-    """
-    share, square = yes / known, Z_95 * Z_95
-    middle = (share + square / (2 * known)) / (1 + square / known)
-    half = Z_95 / (1 + square / known) * sqrt(share * (1 - share) / known + square / (4 * known * known))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _short(value: float | None) -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from backbook.customer.audience import wilson
+from backbook.customer.shares import wilson
 
 # Below these units a group's rates say nothing: it is shown as not enough data, which is no pass.
 LEAST_UNITS = 30

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backbook.customer.audience import wilson
+from backbook.customer.shares import wilson
 from backbook.engine import Engine
 from backbook.score.apply import REASONS
 from backbook.score.decay import DECAYED, HOLDS, WATCH

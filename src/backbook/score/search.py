@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backbook.customer.shares import intervals
 from backbook.score.literals import Feature, Literal
 
 Marks = npt.NDArray[np.bool_]
@@ -53,7 +54,7 @@ class Bounds:
     def surplus(self, events: Counts, hits: Counts) -> Counts:
         """Events surely caught beyond what is asked; minus infinity where too few or too many rows are hit."""
         allowed = (hits >= self.fewest) & (hits <= self.most)
-        sure = wilson(events / self.repeats, hits / self.repeats)[0]
+        sure = intervals(events / self.repeats, hits / self.repeats, SURE)[0]
         return np.where(allowed, hits * (sure - self.least), -np.inf)
 
 
@@ -63,21 +64,6 @@ class Conjunction:
 
     literals: tuple[Literal, ...]
     surplus: float
-
-
-def wilson(events: Counts, hits: Counts, sure: float = SURE) -> tuple[Counts, Counts]:
-    """The interval of a share (Wilson 1927); from zero to one where nothing was hit.
-
-    >>> low, high = wilson(np.array([8.0]), np.array([10.0]), 1.96)
-    >>> round(float(low[0]), 3), round(float(high[0]), 3)
-    (0.49, 0.943)
-    """
-    rows = np.maximum(hits, 1e-9)
-    share, square = events / rows, sure * sure
-    middle = share + square / (2 * rows)
-    half = sure * np.sqrt(np.maximum(share * (1 - share), 0) / rows + square / (4 * rows * rows))
-    whole = 1 + square / rows
-    return np.maximum((middle - half) / whole, 0), np.minimum((middle + half) / whole, 1)
 
 
 def search(features: Sequence[Feature], target: Marks, rows: Places, bounds: Bounds) -> list[Conjunction]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from backbook.customer.audience import wilson
 from backbook.customer.drift import ACT as ACT_LINE
 from backbook.customer.drift import STABLE as WATCH_LINE
 from backbook.customer.drift import psi, psi_bound, psi_by_chance
+from backbook.customer.shares import wilson
 from backbook.engine import Engine
 from backbook.score.definition import Score
 from backbook.score.intervals import least_difference

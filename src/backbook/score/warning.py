@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backbook.customer.shares import wilson
 from backbook.score.counting import Codes, Grid
 from backbook.score.definition import Hits
 from backbook.score.literals import Literal, feature
-from backbook.score.search import Bounds, Conjunction, apart, search, telling, wilson
+from backbook.score.search import Bounds, Conjunction, apart, search, telling
 
 Marks = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -39,8 +40,6 @@ CANDIDATES = 3
 # Where nothing is to be found, a rule may be believed once in so many trainings: 2 %, so that not even a hundred
 # trainings by chance show more than five.
 FALSE_DISCOVERY = 0.02
-# Two-sided 95 %.
-SURE = 1.96
 
 
 @dataclass(frozen=True)
@@ -98,12 +97,12 @@ class Counted:
     @property
     def interval(self) -> tuple[float, float]:
         """In which the precision lies, 95 in 100 times."""
-        return _interval(self.events, self.hits)
+        return wilson(self.events, self.hits)
 
     @property
     def hit_interval(self) -> tuple[float, float]:
         """In which the share of rows hit lies, 95 in 100 times."""
-        return _interval(self.hits, self.rows)
+        return wilson(self.hits, self.rows)
 
     def __add__(self, other: Counted) -> Counted:
         return Counted(
@@ -123,11 +122,6 @@ class Counted:
             "high": round(high, 6),
             "lift": round(self.precision / self.rate, 6) if self.base else None,
         }
-
-
-def _interval(events: int, hits: int) -> tuple[float, float]:
-    low, high = wilson(np.array([float(events)]), np.array([float(hits)]), SURE)
-    return float(low[0]), float(high[0])
 
 
 def counted(target: Marks, hit: Marks, among: Places) -> Counted:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backbook.customer.audience import wilson
+from backbook.customer.shares import wilson
 from backbook.outcome.figures import Text
 from backbook.run.scores.seen import Group, Seen
 from backbook.score.definition import Score
