@@ -188,9 +188,10 @@ def _regression(
     """Refit until every sign is right and at most `most` features are left; the weakest go first."""
     kept = list(names)
     dropped: list[tuple[str, str]] = []
+    begin: tuple[Floats, float] | None = None
     while kept:
         columns = np.column_stack([evidence[name] for name in kept])
-        coefficients, intercept = logistic(columns, target)
+        coefficients, intercept = logistic(columns, target, begin=begin)
         strength = coefficients * columns.std(axis=0)
         spread = coefficients * np.ptp(columns, axis=0)
         going, why = np.flatnonzero(coefficients <= 0), "against its own bins beside the others"
@@ -205,16 +206,22 @@ def _regression(
         leaving = {int(place) for place in going[np.argsort(strength[going], kind="stable")][:count]}
         dropped += [(kept[place], why) for place in sorted(leaving)]
         kept = [name for place, name in enumerate(kept) if place not in leaving]
+        begin = np.delete(coefficients, sorted(leaving)), intercept
     rate = float(target.mean())
     return [], np.array([]), math.log(rate / (1 - rate)), dropped
 
 
-def logistic(columns: Floats, target: Marks, *, strength: float = 1.0) -> tuple[Floats, float]:
-    """Coefficients and intercept; ridge of a strength that counts only in small samples."""
+def logistic(
+    columns: Floats, target: Marks, *, strength: float = 1.0, begin: tuple[Floats, float] | None = None
+) -> tuple[Floats, float]:
+    """Coefficients and intercept; ridge of a strength that counts only in small samples. `begin` is near them, if known."""
     # Imported here: it takes seconds, and only training needs it.
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100).fit(columns, target)
+    model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100, warm_start=begin is not None)
+    if begin is not None:
+        model.coef_, model.intercept_ = begin[0][None, :], np.array([begin[1]])
+    model.fit(columns, target)
     return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
 
 
