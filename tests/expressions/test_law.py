@@ -237,7 +237,9 @@ def test_small_sums_are_as_wide_in_the_engine_as_any_whole_number(engine):
     table = engine.table(pa.table({"b": [True, False]}))
     points = parse("case when b then 5 else 7 end + case when b then 1 else 2 end", NAMES, expect=Type.WHOLE)
     kept = engine.cached(table.select(points=points.ibis(table)))
-    assert [row["kind"] for row in engine.ask("SELECT typeof(points) AS kind FROM kept", {"kept": kept})] == ["BIGINT"] * 2
+    assert [row["kind"] for row in engine.ask("SELECT typeof(points) AS kind FROM kept", {"kept": kept})] == [
+        "BIGINT"
+    ] * 2
 
 
 def test_the_exponential_and_the_logarithm_agree_to_the_last_bit(engine):

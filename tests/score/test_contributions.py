@@ -92,6 +92,15 @@ def test_how_leaves_are_gathered_changes_nothing(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(split.explained(asked)[1], whole.explained(asked)[1], rtol=0, atol=1e-12)
 
 
+def test_a_split_by_whether_a_value_is_known_has_an_infinite_cut() -> None:
+    random = np.random.default_rng(5)
+    matrix = np.where(random.random((400, 2)) < 0.4, np.nan, random.normal(size=(400, 2)))
+    booster = lightgbm.train(SETTINGS | {"verbose": -1}, lightgbm.Dataset(matrix, np.isnan(matrix[:, 0])), 20)
+    assert "threshold=inf" in booster.model_to_string()
+    found = made(booster, 2)
+    assert (found.explained(matrix)[0] == booster.predict(matrix, raw_score=True, num_threads=1)).all()
+
+
 def test_columns_that_no_tree_asks_for_need_not_be_there() -> None:
     booster, asked = grown(columns=6, num_leaves=4, feature_fraction=0.4, trees=2)
     columns = columns_of(booster.model_to_string())

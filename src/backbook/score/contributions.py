@@ -3,7 +3,8 @@
 A tree asks only in which of few intervals each of its features lies. So the leaves of a tree are gathered in groups
 that ask little, and for each group all combinations of intervals (its *cells*) are listed once: what the group adds
 to the log odds in a cell, and what each feature contributes there. A row is then only looked up: its values are
-placed among the cuts of the whole forest, small whole numbers name its cell, and the cell's figures are added.
+held against the cuts of the whole forest, each cut that lies below is worth so much in a group's number of a cell (one
+sparse product gives the numbers of all groups), and the cells' figures are added.
 
 The contributions are Shapley values of the tree's own expectation (Lundberg et al. 2018, "path dependent"): a feature
 that is not known sends a row down both ways by the shares of the rows that taught the tree. Per leaf they are an
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +36,9 @@ Wholes = npt.NDArray[np.int64]
 # room for the same time.
 MOST_CELLS = 4_096
 # Rows looked up at a time: long enough that Python does not count, short enough that the sums stay near.
-CHUNK = 16_384
+CHUNK = 32_768
+# Rows whose cells are numbered at a time: what lies below them, a row per cut, stays near.
+BLOCK = 2_048
 # Masks of one batch of leaves while the tables are made, to bound memory.
 MOST_MASKS = 1 << 20
 
@@ -77,34 +80,24 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Digit:
-    """One feature's interval within a group: how many of the cuts (by their places in the forest) lie below it."""
-
-    line: int
-    cuts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Group:
     """Leaves of one tree that are looked up together: in each cell the value, then what each feature contributes.
 
-    Where only values are asked for there are no `features`.
+    A cell's number is the sum of what the cuts below a row are worth; `cuts` are their places in the forest. Where only
+    values are asked for there are no `features`.
     """
 
-    digits: tuple[Digit, ...]
+    cuts: tuple[int, ...]
+    worth: tuple[int, ...]
     features: tuple[int, ...]
     table: Floats
 
 
 @dataclass(frozen=True)
 class Flat:
-    """All groups of a forest end to end: by cut its line, place, group and worth; by row of the tables its group, what
-    it adds to (a feature, or the value after them) and where its figures begin."""
+    """All tables of a forest end to end: by row of a table its group, what it adds to (a feature, or the value after them)
+    and where its figures begin."""
 
-    line: Wholes
-    cut: Wholes
-    asks: Wholes
-    worth: Wholes
     group: Wholes
     adds_to: Wholes
     first: Wholes
@@ -113,111 +106,116 @@ class Flat:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A forest made ready: the cuts of every feature, the lines of places to make, the groups in the trees' order.
+    """A forest made ready: its lines with their cuts, which are numbered through, and the groups in the trees' order.
 
     A line is a feature and where its missing values go. `expected` is what the forest says of a row of which nothing
     is known; with the contributions it adds up to the log odds.
     """
 
     width: int
+    lines: tuple[Line, ...]
     cuts: tuple[Floats, ...]
-    lines: tuple[tuple[int, str], ...]
     groups: tuple[Group, ...]
     expected: float
 
     def values(self, matrix: Floats, *, threads: int = 1) -> Floats:
         """What the forest says of each row (a column per feature): the sum of its leaves, in the order of the trees."""
-        found = np.zeros(len(matrix))
-        _in_chunks(len(matrix), threads, lambda rows: self._add(matrix[rows], found[rows], None))
-        return found
+        return self._looked_up(matrix, 0, threads)[0]
 
     def explained(self, matrix: Floats, *, threads: int = 1) -> tuple[Floats, Floats]:
         """The values, and by feature (rows of the second) what it contributes to each."""
-        if len(matrix) == 1 and self.lines:
+        if len(matrix) == 1:
             return self._of_one(matrix)
-        found, moved = np.zeros(len(matrix)), np.zeros((self.width, len(matrix)))
-        _in_chunks(len(matrix), threads, lambda rows: self._add(matrix[rows], found[rows], moved[:, rows]))
-        return found, moved
+        return self._looked_up(matrix, self.width, threads)
 
-    def _add(self, matrix: Floats, total: Floats, moved: Floats | None) -> None:
-        places = self._places(matrix)
-        found = np.empty(len(matrix))
-        for group in self.groups:
-            cell = _cells(group, places)
-            np.take(group.table[0], cell, out=found, mode="clip")
-            total += found
-            if moved is not None:
-                for place, feature in enumerate(group.features, 1):
-                    np.take(group.table[place], cell, out=found, mode="clip")
-                    moved[feature] += found
+    def _looked_up(self, matrix: Floats, features: int, threads: int) -> tuple[Floats, Floats]:
+        total, moved = np.zeros(len(matrix)), np.zeros((features, len(matrix)))
+        chunks = [slice(first, first + CHUNK) for first in range(0, len(matrix), CHUNK)]
+        # numpy lets go of the interpreter while it computes, so threads share the work; a row is one thread's alone.
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(lambda rows: self._add(matrix[rows], total[rows], moved[:, rows]), chunks):
+                pass
+        return total, moved
+
+    def _add(self, matrix: Floats, total: Floats, moved: Floats) -> None:
+        cells, figures = self._cells(matrix), np.empty(len(matrix))
+        for group, numbers in zip(self.groups, cells, strict=True):
+            cell = numbers.astype(np.intp)
+            # No cell lies outside its table; `clip` only spares the asking.
+            np.take(group.table[0], cell, out=figures, mode="clip")
+            total += figures
+            for place, feature in enumerate(group.features if len(moved) else (), 1):
+                np.take(group.table[place], cell, out=figures, mode="clip")
+                moved[feature] += figures
 
     def _of_one(self, matrix: Floats) -> tuple[Floats, Floats]:
         """The same for a single row, all groups at once: the same figures added in the same order, so to the last bit."""
-        flat, place = self._flat, self._places(matrix)[:, 0]
-        below = place[flat.line] > flat.cut
-        cell = np.bincount(flat.asks, weights=flat.worth * below, minlength=len(self.groups)).astype(np.intp)
+        flat, cell = self._flat, self._cells(matrix)[:, 0].astype(np.intp)
         total = np.zeros(self.width + 1)
         np.add.at(total, flat.adds_to, flat.figures[flat.first + cell[flat.group]])
         return total[-1:], total[:-1, None]
 
+    def _cells(self, matrix: Floats) -> npt.NDArray[Any]:
+        """By group and row, the number of the cell: one sparse product, some rows at a time so that they stay near."""
+        places = self._places(matrix)
+        numbers = np.empty((len(self.groups), len(matrix)), dtype=self._whole)
+        for first in range(0, len(matrix), BLOCK):
+            rows = slice(first, first + BLOCK)
+            numbers[:, rows] = self._asks @ self._below(places[:, rows]).astype(self._whole)
+        return numbers
+
+    def _below(self, places: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+        """By cut and row, whether the cut lies below the value."""
+        found = np.empty((sum(map(len, self.cuts)), places.shape[1]), dtype=bool)
+        first = 0
+        for line, cuts in zip(places, self.cuts, strict=True):
+            number = np.arange(len(cuts), dtype=np.int16)[:, None]
+            np.greater(line, number, out=found[first : first + len(cuts)])
+            first += len(cuts)
+        return found
+
+    def _places(self, matrix: Floats) -> npt.NDArray[np.int16]:
+        """By line and row, how many cuts lie below the value; of a missing value so many that it goes its way."""
+        places = np.empty((len(self.lines), len(matrix)), dtype=np.int16)
+        for line, ((feature, missing), cuts) in enumerate(zip(self.lines, self.cuts, strict=True)):
+            values = np.ascontiguousarray(matrix[:, feature])
+            # Not by comparison: a cut may be infinite, with all that is known on its left.
+            unknown = {"left": 0, "right": len(cuts), "zero": int(np.searchsorted(cuts, 0.0))}[missing]
+            places[line] = np.where(np.isnan(values), unknown, below(cuts, values))
+        return places
+
+    @cached_property
+    def _whole(self) -> Any:
+        """The narrowest type that holds every number of a cell: 16 bits, but for lone leaves that ask very much."""
+        most = max(group.table.shape[1] for group in self.groups)
+        return np.int16 if most <= np.iinfo(np.int16).max else np.int64
+
+    @cached_property
+    def _asks(self) -> Any:
+        """By group and cut, what the cut is worth in the number of a cell."""
+        # Imported here: it takes a while, and nobody else in the room of scores needs it.
+        from scipy.sparse import csr_array
+
+        worth, cut = (np.array([each for group in self.groups for each in getattr(group, of)], dtype=type)
+                      for of, type in (("worth", self._whole), ("cuts", np.int32)))  # fmt: skip
+        ends = np.cumsum([0, *(len(group.cuts) for group in self.groups)])
+        return csr_array((worth, cut, ends), shape=(len(self.groups), sum(map(len, self.cuts))))
+
     @cached_property
     def _flat(self) -> Flat:
-        steps = [
-            (digit.line, cut, number, math.prod(len(later.cuts) + 1 for later in group.digits[place + 1 :]))
-            for number, group in enumerate(self.groups)
-            for place, digit in enumerate(group.digits)
-            for cut in digit.cuts
-        ]
-        line, cut, asks, worth = (np.array(column, dtype=np.int64) for column in zip(*steps, strict=True))
         rows = [
             (number, feature, group.table.shape[1])
             for number, group in enumerate(self.groups)
             for feature in (self.width, *group.features)
         ]
         group, adds_to, cells = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
-        figures = np.concatenate([group.table.ravel() for group in self.groups])
-        return Flat(line, cut, asks, worth, group, adds_to, np.cumsum(cells) - cells, figures)
-
-    def _places(self, matrix: Floats) -> npt.NDArray[Any]:
-        """By line, how many cuts of its feature lie below each row's value."""
-        most = max((len(cuts) for cuts in self.cuts), default=0)
-        places = np.empty((len(self.lines), len(matrix)), dtype=np.uint8 if most < 256 else np.uint16)
-        for feature in {feature for feature, _ in self.lines}:
-            values = np.ascontiguousarray(matrix[:, feature])
-            place, unknown = below(self.cuts[feature], values), np.isnan(values)
-            for line, (of, missing) in enumerate(self.lines):
-                if of == feature:
-                    places[line] = np.where(unknown, _missing_place(self.cuts[feature], missing), place)
-        return places
+        return Flat(
+            group, adds_to, np.cumsum(cells) - cells, np.concatenate([each.table.ravel() for each in self.groups])
+        )
 
 
-def _missing_place(cuts: Floats, missing: str) -> int:
-    return {"left": 0, "right": len(cuts), "zero": int(np.searchsorted(cuts, 0.0, side="left"))}[missing]
-
-
-def _cells(group: Group, places: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """The cell of each row: its intervals as digits of one number."""
-    number = np.zeros(places.shape[1], dtype=np.min_scalar_type(group.table.shape[1]))
-    for digit in group.digits:
-        number *= len(digit.cuts) + 1
-        line = places[digit.line]
-        for cut in digit.cuts:
-            number += (line > cut).view(np.uint8)
-    return number.astype(np.intp)
-
-
-def _in_chunks(count: int, threads: int, work: Callable[[slice], None]) -> None:
-    chunks = [slice(first, first + CHUNK) for first in range(0, count, CHUNK)]
-    if threads == 1 or len(chunks) == 1:
-        for chunk in chunks:
-            work(chunk)
-        return
-    # numpy lets go of the interpreter while it computes, so threads share the work; a row is one thread's alone.
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, chunks):
-            pass
-
-
+# A feature, and where it goes where it is missing.
+Line = tuple[int, str]
 # A leaf and what each feature contributes to it, by mask, where that is asked for.
 Known = tuple[Leaf, Floats | None]
 
@@ -230,18 +228,19 @@ def lookup(text: str, columns: Sequence[int], *, explaining: bool = True) -> Loo
     What is not `explaining` gives values alone, the same ones, and is ready sooner.
     """
     trees = list(leaves(text, {column: place for place, column in enumerate(columns)}))
-    steps = {(step.feature, step.missing, step.cut) for tree in trees for leaf in tree for step in leaf.way}
-    of_feature: list[set[float]] = [set() for _ in columns]
-    for feature, _, cut in steps:
-        of_feature[feature].add(cut)
-    cuts = tuple(np.array(sorted(found)) for found in of_feature)
-    lines = tuple(sorted({(feature, missing) for feature, missing, _ in steps}))
+    cuts: dict[Line, set[float]] = {}
+    for tree in trees:
+        for leaf in tree:
+            for step in leaf.way:
+                cuts.setdefault((step.feature, step.missing), set()).add(step.cut)
+    by_line = {line: sorted(found) for line, found in sorted(cuts.items())}
+    number = {at: place for place, at in enumerate((line, cut) for line, found in by_line.items() for cut in found)}
     every = [leaf for tree in trees for leaf in tree]
     tables = iter(_contributions(every) if explaining else [None] * len(every))
     known = [[(leaf, next(tables)) for leaf in tree] for tree in trees]
-    groups = tuple(_group(part, cuts, lines, explaining) for tree in known for part in _parts(tree, 0))
+    groups = tuple(_group(part, number, explaining) for tree in known for part in _parts(tree, 0))
     expected = math.fsum(leaf.value * leaf.share for tree in trees for leaf in tree)
-    return Lookup(len(columns), cuts, lines, groups, expected)
+    return Lookup(len(columns), tuple(by_line), tuple(map(np.array, by_line.values())), groups, expected)
 
 
 def _parts(tree: Sequence[Known], depth: int) -> Iterator[Sequence[Known]]:
@@ -266,7 +265,7 @@ def _digits(tree: Sequence[Known]) -> Mapping[tuple[int, str], list[float]]:
     return {line: sorted(cuts) for line, cuts in sorted(found.items())}
 
 
-def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[int, str]], explaining: bool) -> Group:
+def _group(tree: Sequence[Known], number: Mapping[tuple[Line, float], int], explaining: bool) -> Group:
     """The figures of every cell; a leaf's are worked out on the few axes that its way asks for, then spread over all."""
     asked = _digits(tree)
     axes = list(asked)
@@ -279,11 +278,15 @@ def _group(tree: Sequence[Known], cuts: Sequence[Floats], lines: Sequence[tuple[
         if moved is not None:
             for place, feature in enumerate(leaf.features):
                 table[1 + features.index(feature)] += moved[mask, place]
-    digits = tuple(
-        Digit(lines.index(line), tuple(int(place) for place in np.searchsorted(cuts[line[0]], of)))
-        for line, of in asked.items()
+    # The intervals are the digits of a cell's number, the last one counting single cells.
+    below = [
+        (number[line, cut], math.prod(sizes[place + 1 :]))
+        for place, (line, of) in enumerate(asked.items())
+        for cut in of
+    ]
+    return Group(
+        tuple(cut for cut, _ in below), tuple(worth for _, worth in below), features, table.reshape(len(table), -1)
     )
-    return Group(digits, features, table.reshape(len(table), -1))
 
 
 def _agreement(leaf: Leaf, asked: Mapping[tuple[int, str], list[float]], axes: Sequence[tuple[int, str]]) -> Wholes:
