@@ -113,6 +113,16 @@ def test_reasons_are_the_characteristics_that_lost_most_points(engine: Engine, t
         assert told == ([code for _, _, code in sorted(lost)] + [None] * 4)[:4]
 
 
+def test_who_wants_no_reasons_gets_the_same_points_without_them(engine: Engine, trained: Version) -> None:
+    profile = engine.table(arrow(strange(200)))
+    reasons = [f"reason_{place}" for place in range(1, 5)]
+    given, bare = (
+        engine.rows(apply(trained, profile, engine, reasons=wanted).order_by("account_id")) for wanted in (True, False)
+    )
+    assert any(row["reason_1"] for row in given)
+    assert bare == [row | dict.fromkeys(reasons) for row in given]
+
+
 def test_a_reason_can_be_told_in_both_languages(trained: Version) -> None:
     codes = [each["code"] for each in trained.content["reasons"]]
     told = {code: (trained.reason(code, "zh"), trained.reason(code, "en")) for code in codes}
