@@ -36,7 +36,7 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True)
 if not out.is_terminal:
     # A log has no edge at which a table would have to be cut.
-    out = Console(highlight=False, soft_wrap=True, width=160)
+    out = Console(highlight=False, soft_wrap=True, width=240)
 
 
 class Language(StrEnum):

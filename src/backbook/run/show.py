@@ -59,7 +59,8 @@ def run(report: RunReport) -> Lines:
 def table_of(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True, overflow="fold")
+        # On a narrow terminal a cell goes over two lines: a number that is cut would be another number.
+        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     return table
 
 

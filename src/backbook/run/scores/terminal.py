@@ -29,11 +29,11 @@ MOST_ROWS = 25
 def listed(rows: Sequence[Mapping[str, Any]]) -> Lines:
     if not rows:
         return ["No score was trained yet: `backbook run DIR --as-of DATE` trains them."]
-    table = table_of("Scores", "score", "method", "version", "status", "since", "registered", "rows", "events", "AUC", "KS", "calibration error", "watch")  # fmt: skip
+    table = table_of("Scores", "version", "method", "status", "since", "rows", "events", "AUC", "KS", "calibration error", "watch")  # fmt: skip
     for row in rows:
         by = f" by {row['approved_by']}" if row["approved_by"] else ""
         table.add_row(
-            row["score"], row["method"], row["version"], f"{row['status']}{by}", str(row["since"]), str(row["registered_on"]),
+            row["version"], row["method"], f"{row['status']}{by}", str(row["since"]),
             _count(row["rows"]), _count(row["events"]), _figure(row["auc"]), _figure(row["ks"]), _figure(row["calibration_error"]),
             row["watch"] or UNKNOWN,
         )  # fmt: skip
