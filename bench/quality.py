@@ -293,7 +293,7 @@ def reach(workspace: Workspace, day: date, accounts: list[str], true: np.ndarray
         workspace.engine.arrow(workspace.engine.parquet(workspace.lake.head().files(f"profile.{grain}", part=day.isoformat())))
         .to_pandas().set_index(key) for grain, key in grains
     )  # fmt: skip
-    rows = own.loc[accounts].join(owner, on="customer_id", rsuffix=" of customer")
+    rows = own.loc[accounts].join(owner.add_suffix(" of customer"), on="customer_id")
     fold = pd.util.hash_array(rows.pop("customer_id").astype(str).to_numpy()) % FOLDS
     values = np.column_stack([_as_numbers(rows[name]) for name in rows.columns])
     said = np.zeros(len(true))

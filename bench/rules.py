@@ -11,8 +11,8 @@ fewest that a fold gave, `seconds` the slowest mining, in seconds of its one thr
 settings above, and once with hardly anything asked (a lift of 1.1), where only the confirmation stands between chance and
 a rule; the higher of the two counts.
 
-With `--issuer DIR` the rules that the pack mines on a made-up issuer with its lake loaded (`backbook simulate`, `backbook
-run --only load` at its last month's end) are judged as well: taught a year before that, watched on the six month-ends
+With `--issuer DIR` the rules that the pack mines on a made-up issuer with its lake loaded (`backbook simulate`, then
+`backbook load` at its last month's end) are judged as well: taught a year before that, watched on the six month-ends
 after. Their hit rates and lifts are of those six together.
 
     python bench/rules.py [--shuffles N] [--issuer DIR]

@@ -73,8 +73,8 @@ class Grid:
     def codes(self, column: Any) -> Codes:
         """The fine codes of an Arrow column."""
         if self.is_text:
-            place = pc.fill_null(pc.index_in(column, pa.array(self.levels, column.type)), self.slices)
-            codes: Codes = place.to_numpy(zero_copy_only=False).astype(np.int16)
+            place = place_of(column, self.levels)
+            codes: Codes = np.where(np.isnan(place), self.slices, place).astype(np.int16)
             codes[pc.is_null(column).to_numpy(zero_copy_only=False)] = self.codes_in_all - 1
             return codes
         values = as_numbers(column)
@@ -83,6 +83,12 @@ class Grid:
             codes[values == float(special)] = self.slices + number
         codes[np.isnan(values)] = self.codes_in_all - 1
         return codes
+
+
+def place_of(column: Any, levels: Sequence[Any]) -> npt.NDArray[np.float64]:
+    """The place of each value among the levels; NaN where it is none of them, or null."""
+    place = pc.cast(pc.index_in(column, pa.array(levels, column.type)), pa.float64())
+    return np.asarray(place.to_numpy(zero_copy_only=False))
 
 
 def as_numbers(column: Any) -> npt.NDArray[np.float64]:
@@ -136,7 +142,7 @@ def _drawn(engine: Engine, table: Any, numbers: Mapping[str, Any]) -> dict[str, 
         return {}
     step = max(engine.count(table) // ROWS_FOR_SLICES, 1)
     chosen = table.filter(table["_row"] % step == 0)
-    found = engine.arrow(chosen.select(**{name: number for name, number in numbers.items()}))
+    found = engine.arrow(chosen.select(**numbers))
     return {name: pc.drop_null(found[name]).to_numpy() for name in numbers}
 
 

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbook.expressions import Name, Type
 from backbook.score.contributions import Lookup, columns_of, lookup
-from backbook.score.counting import Grid, as_numbers
+from backbook.score.counting import Grid, as_numbers, place_of
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -73,10 +72,7 @@ class Coding:
 
     def numbers(self, column: Any) -> Floats:
         """The column as numbers; not a number where it is missing or of an unseen level."""
-        if not self.has_levels:
-            return as_numbers(column)
-        place = pc.index_in(column, pa.array(self.levels, column.type))
-        return np.asarray(pc.cast(place, pa.float64()).to_numpy(zero_copy_only=False))
+        return place_of(column, self.levels) if self.has_levels else as_numbers(column)
 
     def standing(self, column: Any, numbers: Floats) -> Wholes:
         """The place of each value among the `standings`."""
